@@ -1,0 +1,5 @@
+"""``python -m gwbroker``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,118 @@
+"""The Celery app: its queues, its settings, and what each of its processes does at its start."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Queue
+
+from .conf import settings
+from .process import die_with_parent, limit_memory
+from .streams.registry import QUEUES
+
+# Named as strings, so that the graph of imports has no circle.
+MODULES = (
+    "gwbroker.jobs",
+    "gwbroker.tasks.events",
+    "gwbroker.tasks.skymaps",
+    "gwbroker.tasks.upkeep",
+    "gwbroker.listeners.kafka",
+    "gwbroker.listeners.vtp",
+)
+
+HEAVY = ("healpy", "astropy.io.fits", "matplotlib.figure", "gwbroker.skymap.plot",
+         "gwbroker.skymap.fits", "gwbroker.skymap.regions", "gwbroker.skymap.make")
+"""What the OpenMP worker imports before its first job, because it takes seconds."""
+
+
+def _client_url(url: str) -> str:
+    """Return a Redis URL as the redis package writes it."""
+    return url.replace("redis+socket://", "unix://")
+
+
+def make() -> Celery:
+    """Return the Celery app for the settings in force."""
+    made = Celery("gwbroker", include=list(MODULES))
+    url = settings().redis_url
+    over_tcp = not url.startswith("redis+socket:")
+    patience: dict[str, Any] = {"socket_connect_timeout": 5, "health_check_interval": 25}
+    if over_tcp:
+        patience["socket_keepalive"] = True
+    made.conf.update(
+        broker_url=url,
+        # celery-eternal needs a result backend; nothing else writes results.
+        result_backend=url,
+        task_ignore_result=True,
+        result_expires=3600,
+        singleton_backend_url=_client_url(url),
+        singleton_key_prefix="gwbroker:lock:",
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        event_serializer="json",
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue="general",
+        task_create_missing_queues=False,
+        task_routes={"gwbroker.listeners.*": {"queue": "listeners"}},
+        worker_prefetch_multiplier=1,
+        worker_proc_alive_timeout=60.0,
+        worker_send_task_events=True,
+        task_send_sent_event=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=0,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # Messages hold no more than a job's number, which the sweep can send again:
+        # nothing is to be redelivered by Redis.
+        broker_transport_options={"visibility_timeout": 7 * 86400, **patience},
+        redis_socket_connect_timeout=5,
+        redis_socket_keepalive=over_tcp,
+        task_publish_retry=False,
+        # Everything on the schedule runs every few seconds; a file of last runs
+        # could only be found damaged after a kill.
+        beat_scheduler="celery.beat:Scheduler",
+        beat_max_loop_interval=1.0,
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return made
+
+
+app = make()
+app.set_default()
+
+
+@signals.import_modules.connect(weak=False)
+def _find_handlers(**_: Any) -> None:
+    importlib.import_module("gwbroker.dispatch").load()
+
+
+class _Quiet(logging.Filter):
+    """Drops what Celery says about the task that runs every second."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.INFO or "gwbroker.tasks.upkeep." not in record.getMessage()
+
+
+@signals.after_setup_logger.connect(weak=False)
+def _be_quiet(**_: Any) -> None:
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).addFilter(_Quiet())
+
+
+@signals.worker_process_init.connect(weak=False)
+def _start_child(**_: Any) -> None:
+    die_with_parent()
+    limit_memory(settings().max_memory)
+    if "openmp" in os.environ.get("_GWBROKER_QUEUES", "").split(","):
+        threading.Thread(target=_preload, name="preload", daemon=True).start()
+
+
+def _preload() -> None:
+    for name in HEAVY:
+        importlib.import_module(name)

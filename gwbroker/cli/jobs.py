@@ -1,0 +1,85 @@
+"""``gwbroker jobs``: the calls of handlers and tasks."""
+
+from __future__ import annotations
+
+import click
+
+from .output import as_json, as_table, short, when, with_times
+
+TIMES = ("created", "due", "sent", "started", "finished", "lease_until")
+STATES = ("pending", "sent", "running", "waiting", "done", "dead")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
+@click.option("-n", "--limit", default=100, show_default=True, help="Show the newest N.")
+@click.option("--state", type=click.Choice(STATES), help="Only those in one state.")
+@click.option("--notice", type=int, help="Only those of one notice.")
+@click.option("--handler", help="Only those of one handler or task.")
+@click.pass_context
+def jobs(
+    ctx: click.Context, json_: bool, limit: int, state: str | None, notice: int | None,
+    handler: str | None,
+) -> None:
+    """List the calls of handlers and tasks, the newest last."""
+    if ctx.invoked_subcommand:
+        return
+    from ..ledger import jobs as rows
+    from ..ledger.engine import read
+
+    with read() as connection:
+        found = rows.listing(connection, state=state, notice=notice, handler=handler, limit=limit)
+    if json_:
+        as_json([with_times(row, TIMES) for row in found])
+        return
+    as_table("", ("id", "state", "handler", "queue", "notice", "tries", "created (UTC)", "error"), [
+        (row["id"], row["state"], row["handler"], row["queue"], row["notice"], row["attempts"],
+         when(row["created"]), short(row["error"])) for row in found],
+        f"No job is {state}." if state else "No job yet.")
+
+
+@jobs.command()
+@click.argument("number", type=int)
+@click.option("--json", "json_", is_flag=True, help="Write a JSON object.")
+def show(number: int, json_: bool) -> None:
+    """Show one job whole, with its traceback."""
+    from ..errors import NotFound
+    from ..ledger import jobs as rows
+    from ..ledger.engine import read
+
+    with read() as connection:
+        found = rows.listing(connection, numbers=[number])
+    if not found:
+        raise NotFound("job", number)
+    row = with_times(found[0], TIMES)
+    if json_:
+        as_json(row)
+        return
+    for name, value in row.items():
+        if name != "traceback" and value is not None:
+            click.echo(f"{name:>12}  {value}")
+    if row["traceback"]:
+        click.echo("\n" + row["traceback"])
+
+
+@jobs.command()
+@click.argument("numbers", metavar="ID...", type=int, nargs=-1)
+@click.option("--all-dead", is_flag=True, help="Every dead job.")
+@click.option("--handler", help="With --all-dead: only those of one handler.")
+def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None:
+    """Give dead jobs another life."""
+    if bool(numbers) == all_dead:
+        raise click.UsageError("Name the jobs, or use --all-dead.")
+    from .. import jobs as durable
+    from ..ledger import jobs as rows
+    from ..ledger.engine import read
+
+    if all_dead:
+        with read() as connection:
+            numbers = tuple(row["id"] for row in rows.listing(
+                connection, state="dead", handler=handler, limit=100_000))
+    if not numbers:
+        click.echo("No job is dead.")
+        return
+    durable.retry(numbers)
+    click.echo(f"{len(numbers)} job{'s' if len(numbers) != 1 else ''} will run again.")

@@ -1,0 +1,67 @@
+"""How commands write: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+
+def iso(seconds: float | None) -> str | None:
+    """Return a time of the ledger as ISO 8601 in UTC."""
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def with_times(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return a row with these fields as ISO 8601."""
+    return {**row, **{name: iso(row[name]) for name in names if name in row}}
+
+
+def as_json(value: Any) -> None:
+    """Write JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def as_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str,
+) -> None:
+    """Write a table, or one sentence if there is nothing to show."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold",
+                         justify="right" if column in ("id", "size", "90 %") else "left")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell))
+                        for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        # Into a file or a pipe: nobody wants lines folded at 80 letters there.
+        console = Console(width=200)
+    console.print(table)
+
+
+def short(text: str | None, length: int = 70) -> str:
+    """Return a text cut to one line of this length."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def when(seconds: float | None) -> str:
+    """Return a time as people in a control room read it: UTC, to the second."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

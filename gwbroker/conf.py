@@ -1,0 +1,376 @@
+"""Every setting, documented; read once, never written at run time.
+
+The environment (``GWBROKER_*``) wins over the TOML file, which wins over the defaults.
+The file is the one that ``GWBROKER_CONFIG`` names, or ``./gwbroker.toml``, or
+``gwbroker.toml`` in the user's config folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import (
+    BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator,
+)
+from pydantic_settings import (
+    BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, PydanticBaseSettingsSource,
+    SettingsConfigDict, SettingsError,
+)
+
+from .errors import ConfigError
+
+PREFIX = "GWBROKER_"
+MiB = 1024**2
+
+Security = Literal["none", "ssl", "oidc", "scram-sha-512", "scram-sha-256", "plain"]
+Preset = Literal["gcn", "gcn-test", "gcn-dev", "scimma"]
+
+
+def _gcn(domain: str) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": f"kafka.{domain}:9092",
+        "security": "oidc",
+        "token_endpoint": f"https://auth.{domain}/oauth2/token",
+        "topic_prefixes": ("gcn.", "igwn."),
+    }
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "gcn": _gcn("gcn.nasa.gov"),
+    "gcn-test": _gcn("test.gcn.nasa.gov"),
+    "gcn-dev": _gcn("dev.gcn.nasa.gov"),
+    "scimma": {"bootstrap_servers": "kafka.scimma.org:9092", "security": "scram-sha-512"},
+}
+"""What each preset of a Kafka cluster fills in, where the table says nothing else."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _secret_from_file(value: SecretStr | None, file: Path | None, what: str) -> SecretStr | None:
+    if value is not None or file is None:
+        return value
+    try:
+        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ValueError(f"{what}_file {file} can be read by others; run `chmod 600 {file}`")
+        return SecretStr(file.read_text().strip())
+    except OSError as e:
+        raise ValueError(f"{what}_file {file} cannot be read: {e.strerror}") from None
+
+
+class KafkaCluster(_Table):
+    """One Kafka cluster: a table ``[kafka.NAME]``."""
+
+    preset: Preset | None = Field(
+        None, description="Fills in servers, security and token endpoint of a known cluster.")
+    bootstrap_servers: str = Field("", description="host:port, several separated by commas.")
+    group_id: str = Field(
+        "gwbroker", min_length=1,
+        description="Under which the offsets are kept; stable, so that a restart resumes.")
+    security: Security = Field("none", description="How to authenticate.")
+    tls: bool = Field(True, description="Whether SCRAM, PLAIN and OIDC go over TLS.")
+    client_id: str | None = Field(None, description="OIDC client id.")
+    client_secret: SecretStr | None = Field(None, description="OIDC client secret.")
+    client_secret_file: Path | None = Field(None, description="File that holds the secret.")
+    token_endpoint: str | None = Field(None, description="URL that issues the OIDC tokens.")
+    scope: str | None = Field(None, description="OIDC scope, if the cluster asks for one.")
+    username: str | None = Field(None, description="SCRAM or PLAIN user.")
+    password: SecretStr | None = Field(None, description="SCRAM or PLAIN password.")
+    password_file: Path | None = Field(None, description="File that holds the password.")
+    ca_file: Path | None = Field(None, description="CA certificates; default: certifi's.")
+    topics: tuple[str, ...] = Field((), description="Topics beside those that handlers ask for.")
+    topic_prefixes: tuple[str, ...] = Field(
+        (), description="Of the handlers' topics take only those with these beginnings.")
+    start: Literal["earliest", "latest"] = Field(
+        "earliest", description="Where to begin on a topic never read before.")
+    refresh: float = Field(
+        5.0, gt=0, le=300, description="Seconds between looks for new topics and partitions.")
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Further librdkafka options, as they are.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("preset") in PRESETS:
+            return {**PRESETS[values["preset"]], **values}
+        return values
+
+    @model_validator(mode="after")
+    def _complete(self) -> KafkaCluster:
+        if not self.bootstrap_servers:
+            raise ValueError(
+                "bootstrap_servers is missing: give host:port, or a preset "
+                f"({', '.join(PRESETS)})")
+        needed = {"oidc": ("client_id", "client_secret", "token_endpoint"),
+                  "plain": ("username", "password"), "scram-sha-256": ("username", "password"),
+                  "scram-sha-512": ("username", "password")}.get(self.security, ())
+        secrets = {"client_secret": self.secret(), "password": self.pass_phrase()}
+        for name in needed:
+            if secrets.get(name, getattr(self, name)) is None:
+                raise ValueError(f"{name} is missing; security = \"{self.security}\" needs it")
+        return self
+
+    def secret(self) -> SecretStr | None:
+        """Return the OIDC client secret, from the table or its file."""
+        return _secret_from_file(self.client_secret, self.client_secret_file, "client_secret")
+
+    def pass_phrase(self) -> SecretStr | None:
+        """Return the SCRAM or PLAIN password, from the table or its file."""
+        return _secret_from_file(self.password, self.password_file, "password")
+
+
+class VOEventBroker(_Table):
+    """One VOEvent TCP broker: a table ``[vtp.NAME]``."""
+
+    address: str = Field(description="host:port; several, comma-separated, are tried in turn.")
+    ivorn: str = Field("ivo://gwbroker/listener", description="How we name ourselves in replies.")
+    silence: float = Field(
+        150.0, gt=0, description="Seconds without a byte after which to connect anew.")
+
+    @field_validator("address")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        list(_addresses(value))
+        return value
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """The addresses as (host, port)."""
+        return tuple(_addresses(self.address))
+
+
+def _addresses(value: str) -> Iterator[tuple[str, int]]:
+    for part in value.split(","):
+        host, _, port = part.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"{part.strip()!r} is not host:port (for example 127.0.0.1:8099)")
+        yield host.strip("[]"), int(port)
+
+
+class Settings(BaseSettings):
+    """Every setting of gwbroker."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True,
+        hide_input_in_errors=True)
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("gwbroker"),
+        description="Where the state lives: ledger, products, embedded servers.")
+    broker_url: str | None = Field(
+        None, repr=False, description="Redis; absent: the embedded server that `up` starts.")
+    database_url: str | None = Field(
+        None, repr=False, description="The ledger; absent: SQLite under home.")
+    handlers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Files, folders and modules with handlers.")
+    kafka: dict[str, KafkaCluster] = Field(
+        default_factory=dict, description="Kafka clusters, one table each.")
+    vtp: dict[str, VOEventBroker] = Field(
+        default_factory=dict, description="VOEvent TCP brokers, one table each.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="What the processes log.")
+    max_message: int = Field(
+        16 * MiB, ge=1024, description="Largest message in bytes that a listener takes.")
+    max_memory: int = Field(
+        4096 * MiB, ge=64 * MiB,
+        description="Bytes that one job may allocate before it is stopped with an error.")
+    keep_heartbeats: float = Field(
+        3600.0, ge=60, description="Seconds after which a heartbeat notice is forgotten.")
+    stale_after: float = Field(
+        120.0, gt=0, description="Seconds without a GCN heartbeat before doctor turns red.")
+    flower_address: str = Field("127.0.0.1", description="Where `up` lets Flower listen.")
+    flower_port: int = Field(5555, ge=0, le=65535, description="And its port; 0: no Flower.")
+
+    @field_validator("handlers", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value.lstrip().startswith("["):
+                return json.loads(value)
+            return [part.strip() for part in value.replace(os.pathsep, ",").split(",")
+                    if part.strip()]
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = InitSettingsSource(settings_cls, init_kwargs=_read_file(config_file()))
+        return init_settings, env_settings, file
+
+    @property
+    def redis_url(self) -> str:
+        """The Redis that Celery uses: the configured one, or the embedded one's socket."""
+        return self.broker_url or f"redis+socket://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Unix socket of the embedded Redis; short, because the system allows about 100 bytes."""
+        direct = self.home / "run" / "redis.sock"
+        if len(os.fsencode(direct)) < 100:
+            return direct
+        import hashlib
+        import tempfile
+
+        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"gwbroker-{os.getuid()}" / f"{name}.sock"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        url = self.database_url or f"sqlite:///{self.home / 'ledger.sqlite'}"
+        for plain in ("postgresql://", "postgres://"):
+            if url.startswith(plain):
+                return "postgresql+psycopg://" + url.removeprefix(plain)
+        return url
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the configured sources, as ``kafka.gcn``."""
+        return tuple(f"kafka.{n}" for n in self.kafka) + tuple(f"vtp.{n}" for n in self.vtp)
+
+
+def config_file() -> Path | None:
+    """Return the TOML file in force, or None."""
+    named = os.environ.get(PREFIX + "CONFIG")
+    if named:
+        return Path(named)
+    for path in (Path("gwbroker.toml"), user_config_path("gwbroker") / "gwbroker.toml"):
+        if path.is_file():
+            return path.absolute()
+    return None
+
+
+def _read_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        with path.open("rb") as f:
+            return tomllib.load(f)
+    except OSError as e:
+        raise ConfigError("GWBROKER_CONFIG", str(path), f"cannot be read: {e.strerror}",
+                          "Name a file that exists") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError("(whole file)", str(path), f"is not TOML: {e}",
+                          "Mend that line") from None
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings, read once.
+
+    Raises
+    ------
+    ConfigError
+        With the key, where it stands, and the accepted values.
+    """
+    known = set(Settings.model_fields) | {"config"}
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            top = name.removeprefix(PREFIX).split("__")[0].lower()
+            if top not in known:
+                raise ConfigError(name, "the environment", "is not a setting",
+                                  _accepted(PREFIX + k.upper() for k in sorted(known)))
+    try:
+        return Settings()
+    except ValidationError as e:
+        raise _explain(e) from None
+    except SettingsError as e:
+        raise _not_json(e) from None
+
+
+def _not_json(error: SettingsError) -> ConfigError:
+    return ConfigError("GWBROKER_*", "the environment", str(error),
+                       "Lists and tables in the environment are written as JSON")
+
+
+def _accepted(names: Any) -> str:
+    return "Accepted: " + ", ".join(names)
+
+
+def _explain(error: ValidationError) -> ConfigError:
+    first = error.errors(include_input=False, include_url=False)[0]
+    location = tuple(str(part) for part in first["loc"])
+    key = ".".join(location)
+    origin = origins().get(key) or next(
+        (o for k, o in origins().items() if k.startswith(key + ".") or key.startswith(k + ".")),
+        str(config_file() or "the environment"))
+    problem = first["msg"].removeprefix("Value error, ")
+    remedy = "See `gwbroker config --describe`"
+    model: type[BaseModel] = Settings
+    if first["type"] == "extra_forbidden":
+        problem = "is not a setting"
+        if len(location) > 1 and location[0] in ("kafka", "vtp"):
+            model = {"kafka": KafkaCluster, "vtp": VOEventBroker}[location[0]]
+        remedy = _accepted(sorted(model.model_fields))
+    elif first["type"] == "literal_error":
+        remedy = _accepted([first.get("ctx", {}).get("expected", "")])
+        problem = "is not an accepted value"
+    elif first["type"] == "missing":
+        problem = "is missing"
+    return ConfigError(key, origin, problem, remedy)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}".lower() if not prefix else f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, name + ".")
+        else:
+            yield name, value
+
+
+def origins() -> dict[str, str]:
+    """Return where each setting that is set was set, by its dotted name."""
+    file = config_file()
+    found = {key: str(file) for key, _ in _flatten(_read_file(file))}
+    environment = EnvSettingsSource(Settings, env_prefix=PREFIX, env_nested_delimiter="__")
+    try:
+        from_environment = environment()
+    except SettingsError as e:
+        raise _not_json(e) from None
+    for key, _ in _flatten(from_environment):
+        found[key] = "environment " + PREFIX + key.upper().replace(".", "__")
+    return found
+
+
+def mask_url(url: str) -> str:
+    """Return a URL with its password hidden."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    netloc = parts.netloc.replace(f":{parts.password}@", ":********@")
+    return urlunsplit(parts._replace(netloc=netloc))
+
+
+def effective() -> list[tuple[str, Any, str]]:
+    """Return (name, value, origin) of every setting, secrets masked."""
+    where = origins()
+    rows = []
+    for key, value in _flatten(settings().model_dump(mode="json")):
+        if isinstance(value, str) and "://" in value:
+            value = mask_url(value)
+        preset = key.split(".")[0] == "kafka" and settings().kafka[key.split(".")[1]].preset
+        filled = preset and key.split(".")[2] in PRESETS[preset]
+        default = f"preset {preset}" if filled else "default"
+        rows.append((key, value, where.get(key) or next(
+            (o for k, o in where.items() if key.startswith(k + ".") or k.startswith(key + ".")),
+            default)))
+    return rows

@@ -1,0 +1,1 @@
+"""The servers that `up`, `demo` and the tests start for themselves."""

@@ -1,0 +1,1 @@
+"""Handlers: one file per kind of source; what each notice says becomes part of an event."""

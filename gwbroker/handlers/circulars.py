@@ -1,0 +1,51 @@
+"""GCN Circulars: what people write is attached to the event that they write about."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import NoticeError
+from ..notice import Notice
+from ..streams import gcn
+from ..streams.subject import words
+from ..tasks import events
+from .unified import load
+
+NAMES = re.compile(
+    r"\b(M?S\d{6}[a-z]{1,4}|(?:GRB|XRF|FRB) ?\d{6,8}[A-Z]{0,2}|IceCube-\d{6}[A-Z]"
+    r"|GW\d{6}(?:_\d{6})?|EP\d{6}[a-z]|KM3-\d{6}[A-Z])\b", re.ASCII)
+TRIGGERS = (
+    # How Fermi's and Swift's own circulars quote their trigger numbers.
+    ("Fermi", re.compile(r"Fermi[^.]{0,400}?\(trigger (\d{9})", re.ASCII)),
+    ("Swift", re.compile(r"Swift[^.]{0,400}?\(trigger ?= ?(\d{6,9})\)", re.ASCII)),
+)
+
+
+@gcn.handler(gcn.CIRCULARS)
+def on_circular(notice: Notice) -> None:
+    """Attach a circular to the event that it is about, if that is known; it never opens one."""
+    events.attach(notice, names_in(notice), alert="circular")
+
+
+def names_in(notice: Notice) -> list[str]:
+    """Return the names under which the event of a circular may be known, best first.
+
+    Raises
+    ------
+    NoticeError
+        If it is not a circular.
+    """
+    value = load(notice)
+    if not words(value.get("circularId")):
+        raise NoticeError("circularId", value.get("circularId"), "is missing")
+    event, subject = (" ".join(words(value.get(key))) for key in ("eventId", "subject"))
+    found = [event] if event else []
+    found += [name for text in (event, subject) for name in NAMES.findall(text)]
+    body = value.get("body")
+    text = body[:5000] if isinstance(body, str) else ""
+    for mission, pattern in TRIGGERS:
+        trigger = pattern.search(text)
+        if trigger:
+            found.append(f"{mission.lower()}:{trigger[1]}")
+    # A bare number would be taken for the number of an event in the ledger.
+    return [name for name in dict.fromkeys(found) if not name.isdigit()]

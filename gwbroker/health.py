@@ -1,0 +1,205 @@
+"""Health: what `gwbroker doctor` looks at, each check by itself."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .conf import mask_url, settings
+from .errors import GWBrokerError, LedgerError
+from .streams import gcn
+from .streams.registry import QUEUES
+
+
+class Level(IntEnum):
+    """How bad it is, as the exit codes of monitoring plugins."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check, in one sentence."""
+
+    check: str
+    level: Level
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Return every finding; the worst level is the state of the broker."""
+    found: list[Finding] = []
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _settings, _handlers, _ledger, _disk, _redis, _workers, _listeners, _streams, _jobs)
+    for check in checks:
+        name = check.__name__.strip("_")
+        try:
+            found.extend(check())
+        except GWBrokerError as e:
+            if not any(f.text == str(e) for f in found):
+                found.append(Finding(name, Level.CRITICAL, str(e)))
+            if name in ("settings", "ledger") and not isinstance(e, LedgerError):
+                return found
+    return found
+
+
+def _settings() -> Iterator[Finding]:
+    from .conf import config_file
+
+    sources = ", ".join(settings().sources)
+    file = config_file() or "no file"
+    if sources:
+        yield Finding("settings", Level.OK, f"read from {file}; sources: {sources}")
+    else:
+        yield Finding("settings", Level.WARNING,
+                      f"read from {file}; no source is configured, so nothing can arrive: add a "
+                      "[kafka.NAME] or [vtp.NAME] table")
+
+
+def _handlers() -> Iterator[Finding]:
+    from . import dispatch
+
+    yield Finding("handlers", Level.OK, f"{len(dispatch.load())} handlers are installed here")
+
+
+def _ledger() -> Iterator[Finding]:
+    from .ledger.engine import check
+
+    check()
+    yield Finding("ledger", Level.OK, f"{mask_url(settings().ledger_url)} answers")
+
+
+def _disk() -> Iterator[Finding]:
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    free = shutil.disk_usage(home).free / 2**30
+    level = Level.CRITICAL if free < 0.5 else Level.WARNING if free < 5 else Level.OK
+    yield Finding("disk", level, f"{free:.1f} GiB free under {home}")
+
+
+def _redis() -> Iterator[Finding]:
+    from .embedded.redis import answers
+
+    url = mask_url(settings().redis_url)
+    if answers(settings().redis_url):
+        yield Finding("redis", Level.OK, f"{url} answers")
+    else:
+        remedy = "check that it runs" if settings().broker_url else \
+            "start `gwbroker up`, or set GWBROKER_BROKER_URL"
+        yield Finding("redis", Level.CRITICAL, f"{url} does not answer: {remedy}")
+
+
+def _workers() -> Iterator[Finding]:
+    from .embedded.redis import answers
+
+    if not answers(settings().redis_url):
+        return
+    from .app import app
+
+    replies = app.control.inspect(timeout=1.5).active_queues() or {}
+    serving: dict[str, list[str]] = {queue: [] for queue in QUEUES}
+    for worker, queues in sorted(replies.items()):
+        for queue in queues:
+            serving.setdefault(queue["name"], []).append(worker)
+    for queue in QUEUES:
+        workers = serving[queue]
+        if queue == "listeners" and not settings().sources:
+            continue
+        if workers:
+            yield Finding(f"worker {queue}", Level.OK, f"served by {', '.join(workers)}")
+        else:
+            command = "gwbroker worker" + (f" -Q {queue}" if queue in ("openmp", "events") else "")
+            yield Finding(f"worker {queue}", Level.CRITICAL,
+                          f"no worker serves this queue: start `{command}`")
+
+
+def _listeners() -> Iterator[Finding]:
+    from .ledger import leases
+
+    rows = {row["name"]: row for row in leases.listing()}
+    last = _last_messages()
+    for source in settings().sources:
+        row = rows.get(f"gwbroker.listeners.{source}")
+        heard = f"last message {_ago(last[source])}" if source in last else "no message yet"
+        if row is None:
+            yield Finding(source, Level.CRITICAL,
+                          "its listener has never run: start `gwbroker beat` and `gwbroker worker`")
+        elif not row["held"]:
+            why = f": {row['error']}" if row["error"] else ""
+            yield Finding(source, Level.CRITICAL,
+                          f"its listener does not run ({row['state']}, {row['failures']} failures "
+                          f"in a row){why}; {heard}")
+        elif row["error"]:
+            yield Finding(source, Level.CRITICAL if row["state"] == "trouble" else Level.WARNING,
+                          f"{row['state']}: {row['error']}; {heard}")
+        else:
+            yield Finding(source, Level.OK,
+                          f"{row['state']} on {row['host']} (pid {row['pid']}); {heard}")
+
+
+def _last_messages() -> dict[str, float]:
+    from .ledger import streams
+    from .ledger.engine import read
+
+    last: dict[str, float] = {}
+    with read() as connection:
+        for row in streams.listing(connection):
+            last[row["source"]] = max(last.get(row["source"], 0.0), row["last_received"])
+    return last
+
+
+def _streams() -> Iterator[Finding]:
+    from .ledger import streams
+    from .ledger.engine import read
+
+    heartbeat = {}
+    with read() as connection:
+        for row in streams.listing(connection):
+            if row["topic"] == gcn.HEARTBEAT:
+                heartbeat[row["source"]] = row["last_received"]
+    for name, cluster in settings().kafka.items():
+        if not (cluster.preset or "").startswith("gcn"):
+            continue
+        source = f"kafka.{name}"
+        if source not in heartbeat:
+            yield Finding(f"{source} heartbeat", Level.CRITICAL,
+                          "GCN's heartbeat has never been heard")
+            continue
+        age = time.time() - heartbeat[source]
+        level = Level.CRITICAL if age > settings().stale_after else Level.OK
+        yield Finding(f"{source} heartbeat", level, f"GCN's heartbeat was heard {_ago(heartbeat[source])}")
+
+
+def _jobs() -> Iterator[Finding]:
+    from .ledger import jobs as rows
+    from .ledger.engine import read
+
+    with read() as connection:
+        counts = rows.counts(connection)
+        stuck = rows.stuck(connection)
+    total = {state: sum(c.get(state, 0) for c in counts.values())
+             for state in ("pending", "sent", "running", "waiting", "dead")}
+    alive = ", ".join(f"{n} {state}" for state, n in total.items() if n and state != "dead")
+    yield Finding("jobs", Level.OK, alive or "none unfinished")
+    if total["dead"]:
+        yield Finding("dead jobs", Level.WARNING,
+                      f"{total['dead']} jobs are dead: see `gwbroker jobs --state dead`, then "
+                      "`gwbroker jobs retry ID`")
+    for row in stuck:
+        yield Finding("stuck jobs", Level.CRITICAL,
+                      f"{row['number']} jobs of {row['handler']} were sent up to {row['sends']} "
+                      f"times and never started: is it installed on the workers of queue "
+                      f"{row['queue']}?")
+
+
+def _ago(moment: float) -> str:
+    age = max(0.0, time.time() - moment)
+    for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if age > 2 * seconds:
+            return f"{age / seconds:.0f} {unit} ago"
+    return f"{age:.0f} s ago"

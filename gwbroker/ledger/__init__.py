@@ -1,0 +1,1 @@
+"""The ledger: the database of what arrived and what became of it."""

@@ -1,0 +1,148 @@
+"""Events in the ledger: one row per burst, merger or neutrino."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import NotFound
+from .engine import clock, lock
+from .models import event_notices, events, identifiers, products
+
+
+def find(connection: Connection, names: Iterable[str]) -> int | None:
+    """Return the event that one of these identifiers belongs to; the oldest, if several."""
+    return connection.execute(
+        select(func.min(identifiers.c.event_id))
+        .where(identifiers.c.identifier.in_(list(names)))).scalar()
+
+
+def find_or_open(
+    connection: Connection, names: Sequence[str], **values: Any,
+) -> tuple[int, bool]:
+    """Return the event with one of these identifiers, opening it if there is none.
+
+    Identifiers not known before are added to it.
+    Returns its number, and whether it is new.
+    """
+    for name in sorted(names):
+        lock(connection, name)
+    number = find(connection, names)
+    new = number is None
+    if number is None:
+        now = clock(connection)
+        number = int(connection.execute(
+            insert(events).values(created=now, updated=now, facts={}, flags=[], **values)
+            .returning(events.c.id)).scalar_one())
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(identifiers).on_conflict_do_nothing(),
+        [{"identifier": name, "event_id": number} for name in dict.fromkeys(names)])
+    return number, new
+
+
+def get(connection: Connection, number: int) -> dict[str, Any]:
+    """Return one event's row.
+
+    Raises
+    ------
+    NotFound
+        If there is no such event.
+    """
+    row = connection.execute(select(events).where(events.c.id == number)).mappings().first()
+    if row is None:
+        raise NotFound("event", number)
+    return dict(row)
+
+
+def change(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    """Change an event's row."""
+    connection.execute(update(events).where(events.c.id == number)
+                       .values(updated=clock(connection), **values))
+
+
+def link(
+    connection: Connection, number: int, notice: int, alert: str, issued: float | None,
+) -> int:
+    """Note that a notice is about an event; return its revision number, 1 for the first."""
+    known = connection.execute(
+        select(event_notices.c.revision).where(
+            event_notices.c.event_id == number, event_notices.c.notice_id == notice)).scalar()
+    if known is not None:
+        return int(known)
+    revision = 1 + (connection.execute(
+        select(func.max(event_notices.c.revision))
+        .where(event_notices.c.event_id == number)).scalar() or 0)
+    connection.execute(insert(event_notices).values(
+        event_id=number, notice_id=notice, revision=revision, alert=alert, issued=issued))
+    return revision
+
+
+def history(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """Return the notices about an event, by revision."""
+    return [dict(row) for row in connection.execute(
+        select(event_notices).where(event_notices.c.event_id == number)
+        .order_by(event_notices.c.revision)).mappings()]
+
+
+def listing(
+    connection: Connection, *, limit: int = 100, kind: str | None = None,
+    notice: int | None = None, number: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return the newest events, oldest of them first, with identifiers, notices, products."""
+    query = select(events).order_by(events.c.id.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(events.c.kind == kind)
+    if number is not None:
+        query = query.where(events.c.id == number)
+    if notice is not None:
+        query = query.where(events.c.id.in_(
+            select(event_notices.c.event_id).where(event_notices.c.notice_id == notice)))
+    found = [dict(row) for row in connection.execute(query).mappings()][::-1]
+    by_number = {row["id"]: row for row in found}
+    for row in found:
+        row.update(identifiers=[], notices=[], products=[])
+    numbers = list(by_number)
+    for event, name in connection.execute(
+            select(identifiers.c.event_id, identifiers.c.identifier)
+            .where(identifiers.c.event_id.in_(numbers)).order_by(identifiers.c.identifier)):
+        by_number[event]["identifiers"].append(name)
+    for event, number_of_notice in connection.execute(
+            select(event_notices.c.event_id, event_notices.c.notice_id)
+            .where(event_notices.c.event_id.in_(numbers))
+            .order_by(event_notices.c.revision)):
+        by_number[event]["notices"].append(number_of_notice)
+    for product in connection.execute(
+            select(products).where(products.c.event_id.in_(numbers))
+            .order_by(products.c.id)).mappings():
+        values = dict(product)
+        values["sha256"] = bytes(values.pop("digest")).hex()
+        values["notice"] = values.pop("notice_id")
+        by_number[values.pop("event_id")]["products"].append(values)
+    return found
+
+
+def search(connection: Connection, word: str) -> int | None:
+    """Return the newest event whose number, name or identifier is this."""
+    condition = [events.c.name == word, events.c.id.in_(
+        select(identifiers.c.event_id).where(or_(
+            identifiers.c.identifier == word,
+            identifiers.c.identifier.endswith(":" + word, autoescape=True))))]
+    if word.isdigit():
+        condition.append(events.c.id == int(word))
+    return connection.execute(select(func.max(events.c.id)).where(or_(*condition))).scalar()
+
+
+def add_product(connection: Connection, **values: Any) -> int:
+    """Note a product; made again, it replaces its row."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(products).values(made=clock(connection), **values)
+    new = statement.excluded
+    return int(connection.execute(statement.on_conflict_do_update(
+        index_elements=["path"],
+        set_={name: new[name] for name in ("digest", "size", "made", "facts", "event_id",
+                                           "notice_id")},
+    ).returning(products.c.id)).scalar_one())

@@ -1,0 +1,154 @@
+"""The ledger's tables; times are seconds since 1970-01-01 UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String,
+    Table, Text, UniqueConstraint,
+)
+
+# SQLite only counts up by itself in a column of type INTEGER.
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+})
+
+notices = Table(
+    "notices", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("partition", Integer),
+    Column("offset", BigInteger),
+    Column("digest", LargeBinary(32), nullable=False, comment="SHA-256 of the payload"),
+    Column("size", Integer, nullable=False),
+    Column("received", Float, nullable=False),
+    Column("sent", Float),
+    Column("identifier", String, comment="What the sender calls the message or its subject"),
+    Column("duplicate_of", BIG, ForeignKey("notices.id")),
+    Column("revision_of", BIG, ForeignKey("notices.id")),
+    Index(None, "digest"),
+    Index(None, "identifier"),
+    Index(None, "topic", "received"),
+    sqlite_autoincrement=True,
+)
+
+payloads = Table(
+    "payloads", metadata,
+    Column("notice_id", BIG, ForeignKey("notices.id"), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+jobs = Table(
+    "jobs", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("notice_id", BIG, ForeignKey("notices.id")),
+    Column("handler", String, nullable=False),
+    Column("queue", String, nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("key", String, comment="A second submission with the same key adds nothing"),
+    Column("serial", String, comment="Jobs with the same value run one at a time, in order"),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("sends", Integer, nullable=False, default=0),
+    Column("error", Text),
+    Column("traceback", Text),
+    Column("created", Float, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("sent", Float),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("claimant", String),
+    Column("lease_until", Float),
+    UniqueConstraint("key"),
+    Index(None, "notice_id"),
+    sqlite_autoincrement=True,
+)
+
+UNFINISHED = ("pending", "sent", "running", "waiting")
+FINISHED = ("done", "dead")
+STATES = (*UNFINISHED, *FINISHED)
+
+# Small whatever the size of the ledger, because only unfinished jobs are in them.
+_unfinished = jobs.c.state.in_(UNFINISHED)
+Index("ix_jobs_unfinished", jobs.c.due,
+      sqlite_where=_unfinished, postgresql_where=_unfinished)
+Index("ix_jobs_serial", jobs.c.serial, jobs.c.id,
+      sqlite_where=_unfinished, postgresql_where=_unfinished)
+_dead = jobs.c.state == "dead"
+Index("ix_jobs_dead", jobs.c.id, sqlite_where=_dead, postgresql_where=_dead)
+
+events = Table(
+    "events", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("role", String(8), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("t0", Float),
+    Column("facts", JSON, nullable=False),
+    Column("flags", JSON, nullable=False, comment="What is wrong with its notices"),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+identifiers = Table(
+    "identifiers", metadata,
+    Column("identifier", String, primary_key=True),
+    Column("event_id", BIG, ForeignKey("events.id"), nullable=False, index=True),
+)
+
+event_notices = Table(
+    "event_notices", metadata,
+    Column("event_id", BIG, ForeignKey("events.id"), primary_key=True),
+    Column("notice_id", BIG, ForeignKey("notices.id"), primary_key=True),
+    Column("revision", Integer, nullable=False, comment="1, 2, ... within the event"),
+    Column("alert", String(24), nullable=False, comment="As initial, update, retraction"),
+    Column("issued", Float, comment="When the sender says that it made it"),
+    Index(None, "notice_id"),
+)
+
+products = Table(
+    "products", metadata,
+    Column("id", BIG, primary_key=True),
+    Column("event_id", BIG, ForeignKey("events.id"), nullable=False),
+    Column("notice_id", BIG, ForeignKey("notices.id")),
+    Column("kind", String(32), nullable=False),
+    Column("path", String, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("facts", JSON, nullable=False),
+    UniqueConstraint("path"),
+    Index(None, "event_id"),
+    sqlite_autoincrement=True,
+)
+
+leases = Table(
+    "leases", metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("started", Float),
+    Column("until", Float, nullable=False),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("not_before", Float, nullable=False, default=0),
+    Column("state", String),
+    Column("error", Text),
+)
+
+streams = Table(
+    "streams", metadata,
+    Column("source", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("last_received", Float, nullable=False),
+    Column("last_notice", BIG),
+)

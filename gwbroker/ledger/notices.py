@@ -1,0 +1,211 @@
+"""Notices in the ledger: keeping them, finding them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import NotFound
+from ..notice import Notice
+from .engine import LOCK_INTAKE, lock
+from .models import jobs, notices, payloads, streams
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a notice when it was kept.
+
+    ``root`` is the first notice with these bytes; ``new`` is false for a
+    redelivery, which adds no row.
+    """
+
+    id: int
+    root: int
+    new: bool
+    revision_of: int | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether these bytes were never seen before."""
+        return self.new and self.id == self.root
+
+
+def keep(
+    connection: Connection, arrived: Sequence[Notice], identifiers: Sequence[str | None],
+) -> list[Kept]:
+    """Write notices, and tell for each whether it is new, a duplicate, or a redelivery.
+
+    Call it in a transaction that writes.
+    """
+    lock(connection, LOCK_INTAKE)
+    seen = _seen(connection, arrived)
+    latest = _latest(connection, [i for i in identifiers if i is not None])
+    highest = connection.execute(select(func.max(notices.c.id))).scalar() or 0
+    result: list[Kept] = []
+    rows: list[dict[str, Any]] = []
+    bodies: list[dict[str, Any]] = []
+    for notice, identifier in zip(arrived, identifiers, strict=True):
+        place = (notice.source, notice.topic, notice.partition, notice.offset)
+        root, places = seen.get(notice.digest, (None, {}))
+        if root is not None and notice.offset is not None and place in places:
+            result.append(Kept(places[place], root, new=False))
+            continue
+        # The lock above makes this the only writer, so that numbers can be given here;
+        # one multi-row insert then does for a whole Kafka poll.
+        highest += 1
+        revision = latest.get(identifier) if root is None and identifier is not None else None
+        rows.append({
+            "id": highest, "source": notice.source, "topic": notice.topic,
+            "partition": notice.partition, "offset": notice.offset, "digest": notice.digest,
+            "size": len(notice.payload), "received": notice.received.timestamp(),
+            "sent": notice.sent.timestamp() if notice.sent else None, "identifier": identifier,
+            "duplicate_of": root, "revision_of": revision,
+        })
+        if root is None:
+            root = highest
+            bodies.append({"notice_id": highest, "body": notice.payload})
+            seen[notice.digest] = (root, {place: highest})
+            if identifier is not None:
+                latest[identifier] = highest
+        else:
+            places[place] = highest
+        result.append(Kept(highest, root, True, revision))
+    if rows:
+        connection.execute(insert(notices), rows)
+        _count(connection, rows)
+        if connection.dialect.name == "postgresql":
+            _advance_sequence(connection, highest)
+    if bodies:
+        connection.execute(insert(payloads), bodies)
+    return result
+
+
+def _advance_sequence(connection: Connection, highest: int) -> None:
+    connection.execute(select(func.setval(
+        func.pg_get_serial_sequence("notices", "id"), highest)))
+
+
+def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """Cut values, each once, into lists short enough for one statement."""
+    values = list(dict.fromkeys(values))
+    return (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))
+
+
+def _seen(
+    connection: Connection, arrived: Sequence[Notice],
+) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int]]]:
+    found: dict[bytes, tuple[int, dict[tuple[Any, ...], int]]] = {}
+    columns = (notices.c.id, notices.c.digest, notices.c.duplicate_of, notices.c.source,
+               notices.c.topic, notices.c.partition, notices.c.offset)
+    for chunk in chunks(n.digest for n in arrived):
+        query = select(*columns).where(notices.c.digest.in_(chunk)).order_by(notices.c.id)
+        for number, digest, duplicate_of, *place in connection.execute(query):
+            root, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
+            places[tuple(place)] = number
+    return found
+
+
+def _latest(connection: Connection, identifiers: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in chunks(identifiers):
+        query = (select(notices.c.identifier, func.max(notices.c.id))
+                 .where(notices.c.identifier.in_(chunk), notices.c.duplicate_of.is_(None))
+                 .group_by(notices.c.identifier))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found
+
+
+def _count(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        total = totals.setdefault((row["source"], row["topic"]), {
+            "source": row["source"], "topic": row["topic"], "count": 0, "bytes": 0,
+            "last_received": 0.0, "last_notice": None})
+        total["count"] += 1
+        total["bytes"] += row["size"]
+        total["last_received"] = max(total["last_received"], row["received"])
+        total["last_notice"] = row["id"]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(streams)
+    new = statement.excluded
+    connection.execute(statement.on_conflict_do_update(
+        index_elements=["source", "topic"],
+        set_={"count": streams.c.count + new["count"], "bytes": streams.c.bytes + new["bytes"],
+              "last_received": new["last_received"], "last_notice": new["last_notice"]},
+    ), list(totals.values()))
+
+
+def identify(connection: Connection, number: int, identifier: str) -> None:
+    """Note what the sender calls a notice, if that was found out only later."""
+    connection.execute(update(notices).where(notices.c.id == number).values(identifier=identifier))
+
+
+def load(connection: Connection, number: int) -> Notice:
+    """Return a notice with its bytes.
+
+    Raises
+    ------
+    NotFound
+        If there is no such notice.
+    """
+    owner = func.coalesce(notices.c.duplicate_of, notices.c.id)
+    row = connection.execute(
+        select(notices.c["source", "topic", "partition", "offset", "received", "sent"],
+               payloads.c.body)
+        .join(payloads, payloads.c.notice_id == owner)
+        .where(notices.c.id == number)).first()
+    if row is None:
+        raise NotFound("notice", number)
+    return Notice(
+        payload=bytes(row.body), source=row.source, topic=row.topic, partition=row.partition,
+        offset=row.offset, received=_utc(row.received), sent=_utc(row.sent) if row.sent else None,
+        id=number)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def listing(
+    connection: Connection, *, limit: int = 100, topic: str | None = None,
+    source: str | None = None, number: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return the newest notices, oldest of them first, as plain dictionaries."""
+    query = select(notices).order_by(notices.c.id.desc()).limit(limit)
+    if topic is not None:
+        query = query.where(notices.c.topic == topic)
+    if source is not None:
+        query = query.where(notices.c.source == source)
+    if number is not None:
+        query = query.where(notices.c.id == number)
+    found = []
+    for row in reversed(connection.execute(query).mappings().all()):
+        values = dict(row)
+        values["sha256"] = bytes(values.pop("digest")).hex()
+        found.append(values)
+    return found
+
+
+def prune(connection: Connection, topic: str, before: float, limit: int = 2000) -> int:
+    """Delete old notices of a topic, with their finished jobs; return how many."""
+    old = list(connection.execute(
+        select(notices.c.id).where(notices.c.topic == topic, notices.c.received < before)
+        .order_by(notices.c.received).limit(limit)).scalars())
+    busy = set(connection.execute(
+        select(jobs.c.notice_id).where(jobs.c.notice_id.in_(old), jobs.c.state != "done"))
+        .scalars())
+    linked = set(connection.execute(
+        select(notices.c.duplicate_of).where(notices.c.duplicate_of.in_(old))).scalars())
+    old = [number for number in old if number not in busy | linked]
+    if old:
+        connection.execute(delete(jobs).where(jobs.c.notice_id.in_(old)))
+        connection.execute(delete(payloads).where(payloads.c.notice_id.in_(old)))
+        connection.execute(delete(notices).where(notices.c.id.in_(old)))
+    return len(old)

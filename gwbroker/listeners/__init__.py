@@ -1,0 +1,1 @@
+"""Listeners: one file per kind of connection, each an eternal task."""

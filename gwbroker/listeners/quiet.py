@@ -1,0 +1,37 @@
+"""A log that says the same thing once in a while, and how often it held its tongue."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+
+class QuietLog:
+    """Write at most one line of each kind per interval.
+
+    Parameters
+    ----------
+    logger : logging.Logger
+        Where the lines go.
+    interval : float
+        Shortest time between two lines of one kind, in seconds.
+    """
+
+    def __init__(self, logger: logging.Logger, interval: float = 60.0) -> None:
+        self.logger = logger
+        self.interval = interval
+        self._written: dict[str, float] = {}
+        self._swallowed: dict[str, int] = {}
+
+    def __call__(self, level: int, kind: str, message: str, *args: object) -> None:
+        """Write a line unless one of its kind was written a moment ago; count it then."""
+        now = time.monotonic()
+        if now - self._written.get(kind, -self.interval) < self.interval:
+            self._swallowed[kind] = self._swallowed.get(kind, 0) + 1
+            return
+        self._written[kind] = now
+        more = self._swallowed.pop(kind, 0)
+        if more:
+            message += " (and %d more like this since the last such line)"
+            args = (*args, more)
+        self.logger.log(level, message, *args)

@@ -1,0 +1,165 @@
+"""Notice: one message from outside, exactly as it arrived."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .errors import NoticeError
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+MAX_DEPTH = 200
+"""Deepest nesting of a JSON or XML document that is read."""
+
+
+def utcnow() -> datetime:
+    """Return the time now, UTC and aware of it."""
+    return datetime.now(timezone.utc)
+
+
+def looks_like_xml(payload: bytes) -> bool:
+    """Tell whether bytes look like an XML document rather than JSON or text."""
+    return payload[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message from outside: its bytes, where it came from, and when.
+
+    Parameters
+    ----------
+    payload : bytes
+        The message, exactly as it arrived.
+    source : str
+        The configured source that brought it, as ``kafka.gcn`` or ``vtp.comet``.
+    topic : str
+        The Kafka topic; ``voevent`` for the VOEvent transport.
+    partition, offset : int, optional
+        Where it stood in Kafka.
+    received : datetime
+        When it arrived here (UTC).
+    sent : datetime, optional
+        When the source says that it was sent (UTC).
+    id : int, optional
+        Its number in the ledger, once it is kept.
+    """
+
+    payload: bytes = field(repr=False)
+    source: str = "replay"
+    topic: str = ""
+    partition: int | None = None
+    offset: int | None = None
+    received: datetime = field(default_factory=utcnow)
+    sent: datetime | None = None
+    id: int | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the payload, 32 bytes."""
+        return hashlib.sha256(self.payload).digest()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the payload, as 64 hexadecimal digits."""
+        return self.digest.hex()
+
+    def with_id(self, number: int) -> Notice:
+        """Return the same notice with its number in the ledger."""
+        return replace(self, id=number)
+
+    def text(self) -> str:
+        """Return the payload as text.
+
+        Raises
+        ------
+        NoticeError
+            If it is not valid UTF-8.
+        """
+        try:
+            return self.payload.decode("utf-8-sig")
+        except UnicodeDecodeError as e:
+            raise NoticeError(
+                "payload", self.payload[max(0, e.start - 8) : e.start + 8],
+                f"byte {e.start} is not valid UTF-8",
+            ) from None
+
+    def json(self) -> Any:
+        """Return the payload read as JSON; it is read once.
+
+        Raises
+        ------
+        NoticeError
+            If it is not JSON; ``NaN`` and ``Infinity`` are not JSON.
+        """
+        return self._json
+
+    @cached_property
+    def _json(self) -> Any:
+        if not self.payload:
+            raise NoticeError("payload", b"", "the message is empty")
+
+        def refuse(constant: str) -> None:
+            raise NoticeError("payload", constant, "is not a JSON number")
+
+        try:
+            return json.loads(self.text(), parse_constant=refuse)
+        except json.JSONDecodeError as e:
+            near = e.doc[max(0, e.pos - 20) : e.pos + 20]
+            raise NoticeError(
+                "payload", near, f"not JSON: {e.msg} at line {e.lineno} column {e.colno}"
+            ) from None
+        except RecursionError:
+            raise NoticeError(
+                "payload", self.payload[:20], "JSON nested too deeply"
+            ) from None
+
+    def xml(self) -> _Element:
+        """Return the root element of the payload read as XML, without DTD, entities or network.
+
+        Raises
+        ------
+        NoticeError
+            If it is not well-formed, or has a document type declaration.
+        """
+        return self._xml
+
+    @cached_property
+    def _xml(self) -> _Element:
+        return parse_xml(self.payload)
+
+
+def parse_xml(payload: bytes) -> _Element:
+    """Parse XML from an untrusted source.
+
+    Raises
+    ------
+    NoticeError
+        If it is not well-formed, or has a document type declaration
+        (where entities and external references live), or is nested too deeply.
+    """
+    from lxml import etree
+
+    if not payload.strip():
+        raise NoticeError("payload", payload[:20], "the message is empty")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False,
+        dtd_validation=False, attribute_defaults=False, huge_tree=False,
+    )
+    try:
+        root = etree.fromstring(payload, parser)
+    except etree.XMLSyntaxError as e:
+        raise NoticeError("payload", payload[:40], f"not well-formed XML: {e.msg}") from None
+    except ValueError as e:
+        raise NoticeError("payload", payload[:40], f"not XML: {e}") from None
+    if root.getroottree().docinfo.doctype:
+        raise NoticeError(
+            "payload", root.getroottree().docinfo.doctype,
+            "a document type declaration is refused, because entities can be bombs",
+        )
+    return root

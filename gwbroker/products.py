@@ -1,0 +1,79 @@
+"""Where products live and how they are named.
+
+``<home>/products/<event>-<name>/<notice>-<kind>.<suffix>``: nothing in a path comes
+from outside but a name reduced to harmless letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .conf import settings
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A product on disk: its path below the folder of products, digest and size."""
+
+    path: str
+    digest: bytes
+    size: int
+
+    @property
+    def file(self) -> Path:
+        """Its absolute path."""
+        return folder() / self.path
+
+
+def folder() -> Path:
+    """Return the folder of all products."""
+    return settings().home / "products"
+
+
+def slug(name: str) -> str:
+    """Return a name reduced to letters, digits, dots and dashes, at most 60 of them."""
+    cleaned = re.sub(r"[^A-Za-z0-9.+-]+", "-", name).strip(".-")
+    return cleaned[:60] or "unnamed"
+
+
+def relative(event: int, name: str, notice: int, kind: str, suffix: str) -> str:
+    """Return where a product belongs, below the folder of products."""
+    return f"{event:06d}-{slug(name)}/{notice:08d}-{slug(kind)}.{slug(suffix)}"
+
+
+def store(path: str, write: Callable[[Path], None]) -> Stored:
+    """Let a function write a product beside its place, then move it there in one step.
+
+    A process killed in between leaves the old product, or none, never half of one.
+    """
+    target = folder() / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays at the end, because writers go by it.
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".making-", suffix="-" + target.name)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as f:
+            digest = hashlib.file_digest(f, "sha256").digest()
+            os.fsync(f.fileno())
+        os.chmod(temporary, 0o644)
+        size = temporary.stat().st_size
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Stored(path, digest, size)
+
+
+def store_json(path: str, value: Mapping[str, Any]) -> Stored:
+    """Write a product of JSON values."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return store(path, lambda file: file.write_text(text + "\n", encoding="utf-8") and None)

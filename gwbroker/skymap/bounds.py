@@ -1,0 +1,52 @@
+"""Bounds of the numbers that maps are made from."""
+
+from __future__ import annotations
+
+from ..errors import SkyMapError
+
+FINEST = 1e-6
+"""Smallest radius of a map, degrees (4 milliarcseconds, nine of the deepest cells)."""
+
+
+def check(name: str, value: float, low: float, high: float) -> float:
+    """Return a number that lies from `low` to `high`.
+
+    Raises
+    ------
+    SkyMapError
+        Naming the parameter and the value; not-a-number is refused.
+    """
+    number = _number(name, value)
+    if not low <= number <= high:
+        raise SkyMapError(name, f"{number:g} is not from {low:g} to {high:g}")
+    return number
+
+
+def check_containment(value: float) -> float:
+    """Return a probability that lies between 0 and 1, without its ends."""
+    number = _number("containment", value)
+    if not 0 < number < 1:
+        raise SkyMapError("containment", f"{number:g} is not between 0 and 1")
+    return number
+
+
+def check_radius(name: str, value: float) -> float:
+    """Return a radius in degrees: more than 0, at most 180."""
+    number = _number(name, value)
+    if not 0 < number <= 180:
+        raise SkyMapError(name, f"{number:g} is not more than 0 and at most 180")
+    if number < FINEST:
+        raise SkyMapError(name, f"{number:g} is finer than a sky map can show, {FINEST:g}")
+    return number
+
+
+def check_position(ra: float, dec: float) -> tuple[float, float]:
+    """Return a position in degrees that is on the sphere."""
+    return check("ra", ra, 0, 360), check("dec", dec, -90, 90)
+
+
+def _number(name: str, value: float) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise SkyMapError(name, f"{value!r} is not a number") from None

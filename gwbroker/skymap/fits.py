@@ -1,0 +1,264 @@
+"""Sky maps as FITS files: multi-order and flat ones are read, multi-order ones written."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import threading
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.io import fits
+
+from ..errors import SkyMapError
+from .atomic import write_whole
+from .flat import merge
+from .multiorder import SkyMap, check_columns
+
+LIMIT = 512 * 2**20
+"""Most bytes of a file that are read, after decompression."""
+
+KEYWORDS = (
+    "OBJECT", "REFERENC", "INSTRUME", "DATE-OBS", "MJD-OBS", "DATE", "CREATOR", "ORIGIN",
+    "RUNTIME", "DISTMEAN", "DISTSTD", "LOGBCI", "LOGBSN", "VCSVERS", "DATE-BLD",
+)
+"""Header keywords that are kept in `SkyMap.meta` and written again."""
+
+EQUATORIAL = ("C", "EQUATORIAL", "CELESTIAL", "ICRS", "FK5", "J2000")
+"""Values of COORDSYS that mean right ascension and declination."""
+
+_DISTANCES = {"distmu": "Mpc", "distsigma": "Mpc", "distnorm": "Mpc-2"}
+# warnings.catch_warnings changes the whole process: one thread at a time.
+_LOCK = threading.Lock()
+
+
+def read(
+    source: str | os.PathLike[str] | bytes, name: str | None = None, limit: int = LIMIT
+) -> SkyMap:
+    """Read a sky map from FITS, multi-order or flat, compressed by gzip or not.
+
+    Flat maps are RING or NESTED, with one pixel or a vector of pixels per row; the
+    probability is the column PROBDENSITY, PROB or PROBABILITY, or else the first one.
+
+    Parameters
+    ----------
+    source : path-like or bytes
+        The file, or its content.
+    name : str, optional
+        What to call it in error messages; by default the path.
+    limit : int, optional
+        Most bytes to accept after decompression.
+
+    Returns
+    -------
+    SkyMap
+        Checked and normalised, see `SkyMap.validate`.
+
+    Raises
+    ------
+    SkyMapError
+        If it is not a whole FITS file with a sky map in it, larger than `limit`, or the map is
+        not one: names the file, the column and the value.
+    """
+    if isinstance(source, bytes):
+        name = name or "sky map"
+        content = source
+    else:
+        name = name or os.fspath(source)
+        content = _load(source, name, limit)
+    content = _inflate(content, name, limit)
+    if not content.startswith(b"SIMPLE  ="):
+        found = repr(content[:9]) if content else "nothing"
+        raise SkyMapError(name, f"is not FITS, it starts with {found}")
+    with _LOCK, warnings.catch_warnings():
+        # What matters of what astropy warns of is checked below, with the name of the file.
+        warnings.simplefilter("ignore")
+        try:
+            columns, header = _table(content, name)
+        except SkyMapError:
+            raise
+        except Exception as e:
+            # astropy raises nearly anything on damaged bytes; all of it means the same.
+            raise SkyMapError(name, f"is damaged FITS: {type(e).__name__}: {e}") from e
+    coordinates = str(header.get("COORDSYS") or "C").strip()
+    if coordinates.upper() not in EQUATORIAL:
+        raise SkyMapError(name, f"COORDSYS is {coordinates!r}, only equatorial maps are read")
+    skymap = (_multiorder if "UNIQ" in columns else _flat)(name, columns, header)
+    return skymap.validate(name)
+
+
+def write(
+    skymap: SkyMap,
+    path: str | os.PathLike[str],
+    provenance: Mapping[str, str] | None = None,
+) -> None:
+    """Write a sky map as multi-order FITS, whole or not at all.
+
+    The same map and provenance give the same bytes: no date of writing is noted. A name that
+    ends in ``.gz`` is compressed.
+
+    Parameters
+    ----------
+    skymap : SkyMap
+        The map.
+    path : path-like
+        Where to write; its folder must exist.
+    provenance : mapping, optional
+        Where the map came from, as HISTORY cards ``key: value``.
+    """
+    columns = [
+        fits.Column("UNIQ", "K", array=skymap.uniq),
+        fits.Column("PROBDENSITY", "D", unit="sr-1", array=skymap.probdensity),
+    ]
+    columns += [
+        fits.Column(column.upper(), "D", unit=unit, array=values)
+        for column, unit in _DISTANCES.items()
+        if (values := getattr(skymap, column)) is not None
+    ]
+    table = fits.BinTableHDU.from_columns(columns)
+    header = table.header
+    header["MOC"] = (True, "multi-order coverage")
+    header["PIXTYPE"] = ("HEALPIX", "HEALPix pixelisation")
+    header["ORDERING"] = ("NUNIQ", "pixel ordering scheme: RING, NESTED or NUNIQ")
+    header["COORDSYS"] = ("C", "celestial (equatorial)")
+    header["MOCORDER"] = (skymap.max_level, "deepest HEALPix level")
+    header["INDXSCHM"] = ("EXPLICIT", "indexing: IMPLICIT or EXPLICIT")
+    for keyword in KEYWORDS:
+        value = skymap.meta.get(keyword)
+        if isinstance(value, str):
+            header[keyword] = _ascii(value)
+        elif isinstance(value, (bool, int)) or (isinstance(value, float) and np.isfinite(value)):
+            header[keyword] = value
+    for key, text in (provenance or {}).items():
+        header.add_history(_ascii(f"{key}: {text}"))
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    content = buffer.getvalue()
+    if os.fspath(path).endswith(".gz"):
+        content = gzip.compress(content, mtime=0)
+    write_whole(path, content)
+
+
+def _ascii(text: str) -> str:
+    """Return text as a FITS header can hold it: printable ASCII only."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in plain)
+
+
+def _load(path: str | os.PathLike[str], name: str, limit: int) -> bytes:
+    try:
+        with open(path, "rb") as f:
+            content = f.read(limit + 1)
+    except OSError as e:
+        raise SkyMapError(name, f"cannot be read: {e.strerror}") from e
+    return content
+
+
+def _inflate(content: bytes, name: str, limit: int) -> bytes:
+    """Return the bytes uncompressed, and never more than `limit` of them."""
+    parts: list[bytes] = []
+    room = limit
+    while content.startswith(b"\x1f\x8b"):
+        stream = zlib.decompressobj(31)
+        try:
+            part = stream.decompress(content, room + 1)
+        except zlib.error as e:
+            raise SkyMapError(name, f"is damaged gzip: {e}") from None
+        room -= len(part)
+        if room < 0:
+            raise SkyMapError(name, f"is larger than {limit} bytes after decompression")
+        if not stream.eof:
+            raise SkyMapError(name, "is truncated gzip")
+        parts.append(part)
+        content = stream.unused_data
+    if not parts and len(content) > limit:
+        raise SkyMapError(name, f"is larger than {limit} bytes")
+    # What follows the last member is padding, as tapes and some archives add it.
+    return b"".join(parts) if parts else content
+
+
+def _table(content: bytes, name: str) -> tuple[dict[str, npt.NDArray[Any]], fits.Header]:
+    """Return the columns, by upper-case name, and the header of the table with the map."""
+    with fits.open(
+        io.BytesIO(content), memmap=False, lazy_load_hdus=False, disable_image_compression=True
+    ) as hdus:
+        for hdu in hdus:
+            where = hdu.fileinfo()
+            if where["datLoc"] + hdu.size > len(content):
+                raise SkyMapError(
+                    name, f"is truncated: {len(content)} bytes, {where['datLoc'] + hdu.size} needed"
+                )
+        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+        if not tables:
+            raise SkyMapError(name, "has no table; it ends early or is no sky map")
+        healpix = [t for t in tables if str(t.header.get("PIXTYPE")).strip() == "HEALPIX"]
+        table = (healpix or tables)[0]
+        if len(table.columns) == 0:
+            raise SkyMapError(name, "the table has no columns")
+        wanted = {"UNIQ", "PROBDENSITY", "PROB", "PROBABILITY", "DISTMU", "DISTSIGMA", "DISTNORM"}
+        names = [c for c in table.columns.names if c.upper() in wanted] or table.columns.names[:1]
+        if not {c.upper() for c in names} - {"DISTMU", "DISTSIGMA", "DISTNORM"}:
+            names = [*names, table.columns.names[0]]
+        columns = {c.upper(): np.asarray(table.data[c]) for c in names}
+        return columns, table.header
+
+
+def _numbers(name: str, column: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype.kind not in "fiu":
+        raise SkyMapError(name, f"holds {values.dtype} instead of numbers", column)
+    return values.astype(np.float64)
+
+
+def _meta(header: fits.Header) -> dict[str, object]:
+    return {
+        k: header[k]
+        for k in KEYWORDS
+        if k in header and isinstance(header[k], (str, bool, int, float))
+    }
+
+
+def _multiorder(
+    name: str, columns: Mapping[str, npt.NDArray[Any]], header: fits.Header
+) -> SkyMap:
+    uniq = columns["UNIQ"]
+    if uniq.dtype.kind not in "iu":
+        raise SkyMapError(name, f"holds {uniq.dtype} instead of integers", "UNIQ")
+    if "PROBDENSITY" not in columns:
+        raise SkyMapError(name, "is missing", "PROBDENSITY")
+    # A cell number beyond 63 bits wraps to a negative one, which is refused as well.
+    values: dict[str, npt.NDArray[Any]] = {"uniq": uniq.astype(np.int64)}
+    for column in ("probdensity", *_DISTANCES):
+        if column.upper() in columns:
+            values[column] = _numbers(name, column.upper(), columns[column.upper()])
+    check_columns(name, values)
+    return SkyMap(**values, meta=_meta(header))
+
+
+def _flat(name: str, columns: Mapping[str, npt.NDArray[Any]], header: fits.Header) -> SkyMap:
+    scheme = str(header.get("INDXSCHM") or "IMPLICIT").strip()
+    if scheme.upper() != "IMPLICIT":
+        raise SkyMapError(name, f"INDXSCHM is {scheme!r}: a flat map of a part of the sky")
+    nside = header.get("NSIDE")
+    if nside is not None and not isinstance(nside, int):
+        raise SkyMapError(name, f"NSIDE is {nside!r}, not a whole number")
+    choice = [c for c in ("PROBDENSITY", "PROB", "PROBABILITY") if c in columns]
+    source = choice[0] if choice else next(c for c in columns if c.lower() not in _DISTANCES)
+    values = {"probdensity": _numbers(name, source, columns[source]).ravel()}
+    for column in _DISTANCES:
+        if column.upper() in columns:
+            values[column] = _numbers(name, column.upper(), columns[column.upper()]).ravel()
+    if source != "PROBDENSITY":
+        # Pixels hold probability; a flat map has one pixel area.
+        values["probdensity"] *= len(values["probdensity"]) / (4 * np.pi)
+    check_columns(name, {"uniq": values["probdensity"], **values})
+    ordering = str(header.get("ORDERING", "missing")).strip().upper()
+    ordering = {"NEST": "NESTED"}.get(ordering, ordering)
+    uniq, merged = merge(name, values, nside, ordering)
+    return SkyMap(uniq=uniq, **merged, meta=_meta(header))
+
+

@@ -1,0 +1,1 @@
+"""Tasks: load, call a pure function, store, pass ids on."""

@@ -1,0 +1,59 @@
+"""Upkeep of the ledger, by Beat: sending again what was lost, forgetting old heartbeats."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from celery_singleton import Singleton
+from redis.exceptions import RedisError
+
+from .. import jobs
+from ..app import app
+from ..conf import settings
+from ..ledger import notices as rows
+from ..ledger.engine import write
+from ..streams import gcn
+from ..streams.registry import QUEUES
+
+log = logging.getLogger(__name__)
+
+
+class Periodic(Singleton):  # type: ignore[misc]
+    """A short task on a schedule, of which no second one waits on the wire."""
+
+    abstract = True
+    lock_expiry = 10
+    ignore_result = True
+
+
+@app.task(base=Periodic, name="gwbroker.tasks.upkeep.sweep")
+def sweep() -> None:
+    """Send every job that should have started and has not."""
+    sent = jobs.sweep(empty_queues())
+    if sent:
+        log.info("swept: %d jobs sent again", sent)
+
+
+def empty_queues() -> list[str]:
+    """Return the queues on which no message waits; none if Redis cannot be asked."""
+    try:
+        client = sweep.singleton_backend.redis
+        return [queue for queue in QUEUES if not client.llen(queue)]
+    except (RedisError, OSError) as e:
+        log.warning("Redis cannot be asked how long its queues are: %s", e)
+        return []
+
+
+@app.task(base=Periodic, name="gwbroker.tasks.upkeep.forget_heartbeats")
+def forget_heartbeats() -> None:
+    """Delete heartbeats, which say nothing but that they came, after a while."""
+    with write(durable=False) as connection:
+        gone = rows.prune(connection, gcn.HEARTBEAT, time.time() - settings().keep_heartbeats)
+    if gone:
+        log.debug("forgot %d heartbeats", gone)
+
+
+app.add_periodic_task(1.0, sweep, name="sweep", queue="general", expires=10)
+app.add_periodic_task(60.0, forget_heartbeats, name="forget heartbeats", queue="general",
+                      expires=60)
