@@ -14,7 +14,6 @@ PROCESSES = ("general", "openmp", "events", "beat", "flower")
 COMMON = "common.sub"
 COLUMNS = ("name", "request_cpus", "request_memory", "arguments")
 
-_CONCURRENCY = "$(concurrency)"
 _LINE = re.compile(r"(?P<key>[\w.+]+)\s*=\s*(?P<value>.*)")
 
 
@@ -35,7 +34,6 @@ class Plan:
     executable: Path
     home: Path
     log_dir: Path
-    sources: int = 1
     general_workers: int = 1
     openmp_workers: int = 1
     openmp_cpus: int | None = None
@@ -69,7 +67,6 @@ def read_process(file: Path) -> Process:
         if match is None:
             raise DescriptionError(file, text.split()[0], "is not `key = value`")
         values[match["key"]] = match["value"]
-    values.pop("concurrency", None)  # ours to count
     for key in values:
         if key not in COLUMNS:
             raise DescriptionError(
@@ -103,8 +100,6 @@ def _processes(plan: Plan, directory: Path) -> Iterator[Process]:
         process = read_process(directory / f"{name}.sub")
         if name == "openmp" and plan.openmp_cpus is not None:
             process = replace(process, request_cpus=plan.openmp_cpus)
-        concurrency = str(process.request_cpus + plan.sources)
-        process = replace(process, arguments=process.arguments.replace(_CONCURRENCY, concurrency))
         if name not in counts:
             yield process
         for number in range(1, counts.get(name, 0) + 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,22 @@ from .errors import CondorError, CondorUnavailable
 TIMEOUT = 60.0
 """Seconds that one of HTCondor's commands may take."""
 
-STATES = {1: "idle", 2: "running", 3: "removed", 4: "completed", 5: "held", 6: "transferring",
+POLL = 1.0
+"""Seconds between looks at the queue; each is a question to the access point."""
+
+STATES = {1: "idle", 2: "running", 3: "stopping", 4: "completed", 5: "held", 6: "transferring",
           7: "suspended"}
-"""HTCondor's JobStatus in words (HTCondor manual, job ClassAd attributes)."""
+"""HTCondor's JobStatus in words (HTCondor manual, job ClassAd attributes); a removed job stays
+in the queue for as long as it takes to stop."""
 
 _ATTRIBUTES = ("ClusterId", "ProcId", "GWBrokerProcess", "JobStatus", "EnteredCurrentStatus",
                "ServerTime", "NumJobStarts", "RemoteHost", "RequestCpus", "HoldReason")
+_CHANGES = {
+    "rm": "JobStatus != 3",
+    # Also those that HTCondor itself holds for a moment after a crash: they would come back.
+    "hold": "JobStatus != 3 && !(JobStatus == 5 && HoldReasonCode == 1)",
+    "release": "JobStatus == 5",
+}
 _UNREACHABLE = re.compile(r"can't find address|failed to connect|unable to connect|\(null\)|"
                           r"SECMAN|CEDAR|AUTHENTICATE|timed out|not running", re.IGNORECASE)
 _TERSE = re.compile(r"^(\d+)\.\d+(?: - (\d+)\.\d+)?$", re.MULTILINE)
@@ -94,9 +105,24 @@ def _process(ad: Mapping[str, Any]) -> QueuedProcess:
     )
 
 
+def affected(verb: str, condition: str) -> str:
+    """Return the condition narrowed to the processes that a verb would change."""
+    return f"{condition} && {_CHANGES[verb]}"
+
+
 def act(verb: str, condition: str) -> None:
     """Remove, hold or release (``rm``, ``hold``, ``release``) where a condition holds."""
     _run(f"condor_{verb}", "-constraint", condition)
+
+
+def wait_until_gone(condition: str, seconds: float) -> bool:
+    """Wait until nothing for which a condition holds is in the queue; return whether it is so."""
+    deadline = time.monotonic() + seconds
+    while queue(condition):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
 
 
 def _run(command: str, *arguments: str, stdin: str = "",

@@ -6,6 +6,7 @@ import logging
 
 from ..notice import Notice
 from ..streams import gcn
+from .fields import Fields
 from .unified import load
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,6 @@ def reason(notice: Notice) -> str:
     NoticeError
         If it is not a JSON object.
     """
-    value = load(notice)
-    what = f"{value.get('facility_name')!s:.80} observation {value.get('obs_id')!s:.80}"
-    return f"no event: it announces that data of {what} are in the archive"
+    fields = Fields(load(notice))
+    facility, number = (fields.text(name, 80) or "unnamed" for name in ("facility_name", "obs_id"))
+    return f"no event: it announces that data of {facility}, observation {number}, are archived"

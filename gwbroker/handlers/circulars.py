@@ -9,6 +9,7 @@ from ..notice import Notice
 from ..streams import gcn
 from ..streams.subject import words
 from ..tasks import events
+from .fields import plain
 from .unified import load
 
 NAMES = re.compile(
@@ -37,7 +38,7 @@ def names_in(notice: Notice) -> list[str]:
     """
     value = load(notice)
     if not words(value.get("circularId")):
-        raise NoticeError("circularId", value.get("circularId"), "is missing")
+        raise NoticeError("circularId", plain(value.get("circularId")), "is missing")
     event, subject = (" ".join(words(value.get(key))) for key in ("eventId", "subject"))
     found = [event] if event else []
     found += [name for text in (event, subject) for name in NAMES.findall(text)]

@@ -139,7 +139,10 @@ def retracted(packet: VOEvent) -> bool:
     return (any(how.strip().lower() == "retraction" for how, _ in packet.citations)
             or any(packet.flag(name) for name in ("Retraction", "retraction"))
             or packet.params.get("AlertType", "").strip().lower() == "retraction"
-            or packet.params.get("Packet_Type", "").strip() in ("164", "219"))
+            or packet_type(packet) is NoticeType.LVC_RETRACTION
+            # pygcn does not know SVOM's types.
+            or (packet.ivorn.startswith("ivo://org.svom/")
+                and packet.params.get("Packet_Type", "").strip() == "219"))
 
 
 def _position(packet: VOEvent, fields: Fields) -> tuple[float, float] | None:

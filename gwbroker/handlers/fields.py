@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,6 +16,11 @@ T = TypeVar("T")
 
 TEXT = 500
 """Longest text that is kept as a fact, in characters; the notice itself is kept whole."""
+
+
+def shown(value: Any) -> str:
+    """Return a value for a sentence: short, printable, however deeply it is nested."""
+    return clean(reprlib.repr(value), 80)
 
 
 class Fields:
@@ -41,7 +47,7 @@ class Fields:
         try:
             return read()
         except NoticeError as e:
-            self.flag(e.field, f"{e.problem} (found {clean(repr(e.value), 120)})")
+            self.flag(e.field, f"{e.problem} (found {shown(e.value)})")
             return None
 
     def number(
@@ -58,7 +64,7 @@ class Fields:
     ) -> float | None:
         """Return a value as a finite number within limits; otherwise note it and return None."""
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            self.flag(name, f"{clean(repr(value), 80)} is not a number")
+            self.flag(name, f"{shown(value)} is not a number")
             return None
         try:
             number = as_number(name, value) if isinstance(value, str) else float(value)
@@ -85,13 +91,18 @@ class Fields:
         if isinstance(value, str):
             return clean(value, limit) or None
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return plain(value) and str(plain(value))
+            return str(plain(value))
         return None
 
     def time(self, name: str) -> datetime | None:
         """Return a time (UTC)."""
         value = self.values.get(name)
-        return None if value is None else self.attempt(lambda: as_time(name, clean(str(value))))
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.flag(name, f"{shown(value)} is not a time in ISO 8601")
+            return None
+        return self.attempt(lambda: as_time(name, clean(value)))
 
 
 def plain(value: Any, depth: int = 3) -> Any:

@@ -8,6 +8,7 @@ from ..notice import Notice
 from ..report import Report
 from ..streams import gcn, voevent
 from ..streams.gcn import NoticeType
+from ..streams.subject import words
 from ..streams.voevent import VOEvent
 from ..tasks import events
 from . import classic, unified
@@ -159,7 +160,7 @@ def read_guano(notice: Notice) -> Report:
 
 def read_svom(notice: Notice) -> Report:
     """Return what a unified notice of SVOM says."""
-    name = str(load(notice).get("instrument", "")).lower()
+    name = (Fields(load(notice)).text("instrument") or "").lower()
     row = f"svom-{name}" if name in ("eclairs", "grm", "mxt", "vt") else "svom-eclairs"
     return unified.read(notice, kind="grb", label="SVOM", containment=row)
 
@@ -186,8 +187,7 @@ def read_einstein_probe(notice: Notice) -> Report:
 
 def read_maxi(notice: Notice) -> Report:
     """Return what a notice of MAXI says; it is a gamma-ray burst if MAXI calls it one."""
-    called = load(notice).get("event_name")
-    burst = str(called[0] if isinstance(called, list) and called else called).startswith("GRB ")
+    burst = any(name.startswith("GRB ") for name in words(load(notice).get("event_name")))
     return unified.read(notice, kind="grb" if burst else "xray", label="MAXI",
                         containment="maxi-gsc")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import NoticeError
@@ -15,7 +16,7 @@ from ..streams.voevent import VOEvent
 from ..tasks import events
 from . import classic
 from .classic import Rule
-from .fields import Fields, facts
+from .fields import Fields, facts, plain, shown
 from .unified import load
 
 TYPES = {
@@ -60,15 +61,15 @@ def read_gwalert(notice: Notice) -> Report:
     value = load(notice)
     names = names_of_json(igwn.TOPIC, value)
     if not names:
-        raise NoticeError("superevent_id", value.get("superevent_id"), "is missing")
+        raise NoticeError("superevent_id", plain(value.get("superevent_id")), "is missing")
     superevent = names[0].removeprefix("gw:")
     fields = Fields(value)
     alert = (fields.text("alert_type", 24) or "").upper()
     if alert not in igwn.ALERT_TYPES:
-        fields.flag("alert_type", f"{value.get('alert_type')!r:.80} is not known")
+        fields.flag("alert_type", f"{shown(value.get('alert_type'))} is not known")
     event = value.get("event")
     if event is not None and not isinstance(event, dict):
-        fields.flag("event", f"{event!r:.80} is not a JSON object")
+        fields.flag("event", f"{shown(event)} is not a JSON object")
     inner = Fields(event if isinstance(event, dict) else {})
     skymap = inner.values.get("skymap")
     embedded = inner.attempt(lambda: healpix.check("skymap", skymap)) if skymap else None
@@ -106,7 +107,7 @@ def _shares(event: Fields, name: str) -> dict[str, float] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        event.flag(name, f"{value!r:.80} is not a JSON object")
+        event.flag(name, f"{shown(value)} is not a JSON object")
         return None
     made = {clean(key, 80): event.within(clean(f"{name}.{key}", 80), share, 0, 1)
             for key, share in value.items() if share is not None}
@@ -132,13 +133,7 @@ def read_classic(notice: Notice) -> Report:
     if not report.identifiers[0].startswith("gw:"):
         raise NoticeError("GraceID", None, "is missing, so that the event is not known")
     role = role_of(report.name)
-    return report if role == "real" else _replace(report, role)
-
-
-def _replace(report: Report, role: Role) -> Report:
-    from dataclasses import replace
-
-    return replace(report, role=role)
+    return report if role == "real" else replace(report, role=role)
 
 
 def _classic_facts(packet: VOEvent, fields: Fields) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from ..errors import NoticeError
 from ..notice import Notice
 from ..streams import gcn
 from ..streams.voevent import as_time
+from .fields import plain
 from .unified import load
 
 
@@ -27,5 +28,5 @@ def read_heartbeat(notice: Notice) -> datetime:
     """
     value = load(notice).get("alert_datetime")
     if not isinstance(value, str):
-        raise NoticeError("alert_datetime", value, "is missing or not text")
+        raise NoticeError("alert_datetime", plain(value), "is missing or not text")
     return as_time("alert_datetime", value)

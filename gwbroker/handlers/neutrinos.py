@@ -139,10 +139,9 @@ def merger_of(notice: Notice) -> list[str]:
     NoticeError
         If it names none.
     """
-    value = unified.load(notice)
-    names = names_of_json(notice.topic, value)
+    names = names_of_json(notice.topic, unified.load(notice))
     if not names:
-        raise NoticeError("ref_ID", value.get("ref_ID"), "is missing")
+        raise NoticeError("ref_ID", None, "is missing")
     return list(names)
 
 

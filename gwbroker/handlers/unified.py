@@ -17,7 +17,7 @@ from ..streams import healpix
 from ..streams.subject import names_of_json, words
 from . import place
 from .containment import TABLE, Containment
-from .fields import Fields, facts
+from .fields import Fields, facts, plain, shown
 
 ALERTS = ("initial", "update", "subsequent", "retraction", "test")
 ROLES: dict[str, Role] = {
@@ -47,6 +47,7 @@ NUMBERS: dict[str, tuple[str, float, float]] = {
     "record_number": ("record_number", 0, float("inf")),
     "trigger_time_error": ("t0_error_s", 0, float("inf")),
 }
+COUNTS = ("n_events", "record_number")
 COPIED = (
     "mission", "instrument", "messenger", "pipeline", "subtype", "alert_tense", "classification",
     "duration_class", "known_source", "healpix_url", "data_archive_page", "light_curve_url",
@@ -99,19 +100,22 @@ def read(
     value = load(notice)
     names = names_of_json(notice.topic, value)
     if not names:
-        raise NoticeError("id", value.get("id"), "is missing, so that the event is not known")
+        raise NoticeError("id", plain(value.get("id")), "is missing, so that the event is not known")
     fields = Fields(value)
     alert = alert_of(fields)
     localization = locate(fields, TABLE[containment])
     called = words(value.get("event_name"))
-    made = {fact: fields.number(name, low, high)
-            for name, (fact, low, high) in NUMBERS.items() if name in value}
+    made: dict[str, object] = {
+        fact: fields.number(name, low, high)
+        for name, (fact, low, high) in NUMBERS.items() if name in value}
+    made.update({fact: round(number) for fact, number in made.items()
+                 if fact in COUNTS and isinstance(number, float)})
     where = _position(Fields(value))
     made.update(ra=where and where[0], dec=where and where[1])
     return Report(
         kind=kind,
         name=next((n for n in called if _TRANSIENT.match(n)), None)
-        or f"{label} {names[0].partition(':')[2]}",
+        or f"{label} {names[0].partition(':')[2]}".replace(":", " "),
         identifiers=names,
         role=role_of(fields),
         alert=alert,
@@ -132,7 +136,7 @@ def alert_of(fields: Fields) -> str:
         return "initial"
     text = fields.text("alert_type", 24)
     if text is None:
-        fields.flag("alert_type", f"{value!r:.80} is not text")
+        fields.flag("alert_type", f"{shown(value)} is not text")
         return "initial"
     if text.lower() not in (*ALERTS, *ROLES):
         fields.flag("alert_type", f"{text!r} is not known")

@@ -46,7 +46,8 @@ def _by_content(value: dict[str, Any]) -> str | None:
         return igwn.TOPIC
     schema = _SCHEMA.search(str(value.get("$schema", "")))
     if schema:
-        return "gcn." + schema[1].replace("/", ".")
+        # One of the schemas is spelled with a capital letter; topics are not.
+        return "gcn." + schema[1].replace("/", ".").lower()
     if "circularId" in value:
         return gcn.CIRCULARS
     return None

@@ -38,7 +38,7 @@ def check(name: str, value: object) -> str:
         If it is not text, or begins neither as FITS nor as gzip.
     """
     if not isinstance(value, str):
-        raise NoticeError(name, value, "is not base64 text")
+        raise NoticeError(name, type(value).__name__, "is not base64 text")
     text = value
     if text[:5].lower() == "data:":
         head, comma, tail = text.partition(",")

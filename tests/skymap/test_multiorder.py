@@ -84,24 +84,23 @@ def test_impossible_densities_are_refused(simple, value, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda u: np.append(u[:-1], 15), "62 in row 13 overlaps|overlaps another cell"),
+        (lambda u: np.append(u[:-1], 15), "overlaps another cell"),
         (lambda u: np.append(u[:-1], u[-2]), "62 in row 14 overlaps another cell"),
-        (lambda u: np.append(u[:-1], 240), "cells are missing|overlaps"),
+        (lambda u: np.append(u[:-1], 240), "cells are missing before"),
         (lambda u: np.append(3, u[1:]), "3 in row 0 is not a cell number"),
         (lambda u: np.append(-5, u[1:]), "-5 in row 0 is not a cell number"),
         (lambda u: np.append(4**31, u[1:]), "4611686018427387904 in row 0 lies deeper"),
     ],
 )
 def test_cells_that_do_not_cover_the_sky_once_are_refused(simple, change, message):
-    with pytest.raises(SkyMapError, match="column UNIQ: ") as caught:
+    with pytest.raises(SkyMapError, match=f"column UNIQ: .*{message}"):
         replace(simple, uniq=change(simple.uniq)).validate()
-    assert any(part in str(caught.value) for part in message.split("|"))
 
 
 @pytest.mark.parametrize("absent", [0, 7, 14])
 def test_missing_cells_are_refused(simple, absent):
     keep = np.arange(simple.cells) != absent
-    with pytest.raises(SkyMapError, match="column UNIQ: cells are missing .* of the sky"):
+    with pytest.raises(SkyMapError, match=r"column UNIQ: cells are missing .* of the sky"):
         SkyMap(simple.uniq[keep], simple.probdensity[keep]).validate()
 
 

@@ -1,0 +1,205 @@
+"""Pictures: they are there, true, the same each time, and survive any title."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from gwbroker.errors import SkyMapError
+from gwbroker.skymap import SkyMap, contour, make, plot
+from gwbroker.skymap.frame import frame
+from gwbroker.skymap.graticule import label, nice_step
+from gwbroker.skymap.projection import Mollweide, Orthographic, to_degrees, to_vectors
+from gwbroker.skymap.regions import credible_areas
+
+DRAWINGS = [plot.all_sky, plot.zoom]
+MAPS = {
+    "cone": lambda: make.cone(200, 40, 5, 0.9),
+    "arcsecond": lambda: make.cone(0.00001, -89.99, 0.1 / 3600, 0.9),
+    "milliarcseconds": lambda: make.cone(359.9999999, 0, 1e-6, 0.9),
+    "pole": lambda: make.ellipse(20, 85, 20, 2, 45, 0.9),
+    "whole sky": lambda: make.cone(350, -60, 80, 0.9),
+    "rectangle": lambda: make.polygon([(0, 0), (3, 0), (3, 1), (0, 1)], 0.9),
+    "uniform": lambda: SkyMap(np.arange(4, 16), np.full(12, 1 / 4 / np.pi)),
+    "one base cell": lambda: SkyMap(
+        np.arange(4, 16), np.eye(12)[3] * 3 / np.pi
+    ).validate(),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("name", MAPS)
+def test_every_kind_of_map_can_be_drawn(tmp_path, draw, name):
+    draw(MAPS[name](), tmp_path / "map.png", name)
+    picture = imread(tmp_path / "map.png")
+    assert picture.shape[:2] == ((840, 1350) if draw is plot.all_sky else (1050, 1050))
+    assert picture[..., :3].std() > 0.05
+    assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".PNG"])
+def test_the_same_map_gives_the_same_bytes(tmp_path, draw, suffix):
+    skymap = make.cone(200, 40, 5, 0.9)
+    for name in ("one", "two"):
+        draw(skymap, tmp_path / (name + suffix), "GW170817")
+    one, two = ((tmp_path / (name + suffix)).read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert b"Software" not in one
+    assert b"<dc:date>" not in one
+
+
+def test_threads_draw_the_same_pictures_as_one_alone(tmp_path):
+    maps = [make.cone(ra, 40, 5, 0.9) for ra in (20, 120, 220, 320)]
+
+    def work(job):
+        number, folder = job
+        for draw in DRAWINGS:
+            draw(maps[number], folder / f"{draw.__name__}{number}.png", f"event {number}")
+
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    alone.mkdir()
+    together.mkdir()
+    for number in range(4):
+        work((number, alone))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, [(n, together) for n in range(4)]))
+    for path in alone.iterdir():
+        assert (together / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize(
+    "title", ["", "$\\frac{1", "a_b^c {", "日本語 \U0001f600", "x" * 5000, "two\nlines\t\0", "<&>"]
+)
+def test_any_title_can_be_written(tmp_path, draw, title):
+    skymap = make.cone(200, 40, 5, 0.9)
+    draw(skymap, tmp_path / "map.png", title)
+    draw(skymap, tmp_path / "map.svg", title)
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("name", ["map.jpg", "map", "map.png.exe"])
+def test_other_formats_are_refused(tmp_path, draw, name):
+    with pytest.raises(SkyMapError, match=r"pictures are .png or .svg, not"):
+        draw(make.cone(200, 40, 5, 0.9), tmp_path / name, "event")
+    assert list(tmp_path.iterdir()) == []
+
+
+def inked(path):
+    """Return the middle (x from left, y from top) of the dark red ink of a picture."""
+    red, green, blue = np.moveaxis(imread(path)[:700, :, :3], -1, 0)
+    y, x = np.nonzero((red > 0.4) & (green < 0.35) & (blue < 0.4) & (red > blue + 0.2))
+    return x.mean(), y.mean()
+
+
+def test_right_ascension_grows_to_the_left_and_declination_upwards(tmp_path):
+    places = {}
+    for ra, dec in [(150, 0), (210, 0), (150, 50)]:
+        plot.all_sky(make.cone(ra, dec, 12, 0.9), tmp_path / "map.png", "event")
+        places[ra, dec] = inked(tmp_path / "map.png")
+    assert places[210, 0][0] < places[150, 0][0] - 100
+    assert places[150, 50][1] < places[150, 0][1] - 100
+
+
+def test_a_zoom_shows_the_east_on_the_left_and_the_north_on_top(tmp_path):
+    # A triangle that points to the east and to the north has most of itself there.
+    corners = [(10, 10), (13, 10), (13, 13)]
+    projection = frame(make.polygon(corners, 0.9)).projection
+    x, y = projection.forward(to_vectors(*np.array(corners, float).T))
+    assert x[1] < x[0]
+    assert y[2] > y[1]
+
+
+def test_the_frame_holds_the_whole_region(merger):
+    shown = frame(merger)
+    inside = merger.probdensity >= contour.thresholds(merger)[0.9]
+    x, y = shown.projection.forward(merger.vectors[inside])
+    assert shown.whole
+    assert max(np.abs(x).max(), np.abs(y).max()) < shown.half
+    assert max(np.ptp(x), np.ptp(y)) > 1.2 * shown.half
+
+
+def test_a_spread_region_is_shown_where_it_is_densest():
+    shown = frame(make.cone(100, 0, 80, 0.9))
+    assert not shown.whole
+    x, y = shown.projection.forward(to_vectors(100, 0))
+    assert max(abs(x), abs(y)) < 0.1
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_the_contour_encloses_the_credible_area(merger, level):
+    edge = contour.thresholds(merger)[level]
+    area = merger.area[merger.probdensity >= edge].sum() * (180 / np.pi) ** 2
+    assert area == pytest.approx(credible_areas(merger, level), rel=0.01)
+
+
+def test_a_region_that_would_split_equal_cells_has_no_contour():
+    skymap = make.polygon([(0, 0), (3, 0), (3, 1), (0, 1)], 0.9)
+    assert list(contour.thresholds(skymap)) == [0.9]
+
+
+@pytest.mark.parametrize("centre", [0, 180, 270])
+def test_mollweide_goes_there_and_back(centre):
+    rng = np.random.default_rng(6)
+    ra, dec = rng.uniform(0, 360, 500), np.degrees(np.arcsin(rng.uniform(-1, 1, 500)))
+    again = Mollweide(centre).backward(*Mollweide(centre).forward(ra, dec))
+    assert to_vectors(*again) == pytest.approx(to_vectors(ra, dec), abs=1e-9)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(0, 0), (123, 45), (10, 90), (300, -89.99999)])
+@pytest.mark.parametrize("half", [0.6, 1e-3, 1e-8])
+def test_orthographic_goes_there_and_back(ra, dec, half):
+    x, y = np.random.default_rng(7).uniform(-half, half, (2, 100))
+    projection = Orthographic(ra, dec)
+    again = projection.forward(projection.backward(x, y))
+    assert np.stack(again) == pytest.approx(np.stack([x, y]), abs=1e-15, rel=1e-6)
+    east = projection.forward(projection.backward(np.array(-half), np.array(0.0)))
+    assert east[0] == pytest.approx(-half)
+    position = to_degrees(projection.backward(np.zeros(1), np.zeros(1)))
+    assert position[1] == pytest.approx(dec, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [(30, 30, "30°"), (-0.0, 0.1, "0°"), (-2.5, 0.5, "\N{MINUS SIGN}2.5°"),
+     (197.45, 0.0002, "197.4500°"), (359.99999, 1e-5, "359.99999°")],
+)
+def test_labels_have_the_digits_of_their_step(value, step, text):
+    assert label(value, step) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "step"), [(180, 45), (40, 10), (7, 2), (3, 1), (0.9, 0.2), (4e-5, 1e-5)]
+)
+def test_steps_are_round(span, step):
+    assert nice_step(span) == pytest.approx(step)
+
+
+def test_both_pictures_of_a_gwalert_take_less_than_two_seconds(tmp_path, merger):
+    plot.all_sky(merger, tmp_path / "warm.png", "MS260605l")
+    times = []
+    for _ in range(2):
+        start = time.process_time()
+        plot.all_sky(merger, tmp_path / "all.png", "MS260605l")
+        plot.zoom(merger, tmp_path / "zoom.png", "MS260605l")
+        times.append(time.process_time() - start)
+    assert min(times) < 2
+
+
+def test_drawing_leaves_the_settings_and_the_figures_of_pyplot_alone(tmp_path):
+    code = """
+import sys, matplotlib, numpy as np
+from gwbroker.skymap import make, plot
+before = dict(matplotlib.rcParams)
+for draw in (plot.all_sky, plot.zoom):
+    draw(make.cone(1, 2, 3, 0.9), sys.argv[1], "event")
+assert dict(matplotlib.rcParams) == before
+from matplotlib import _pylab_helpers
+assert not _pylab_helpers.Gcf.figs
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "map.png")], check=True)
