@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from celery import Celery, signals
-from kombu import Queue
+from kombu.entity import Queue
 
 from .conf import settings
 from .process import die_with_parent, limit_memory
@@ -55,7 +55,7 @@ def make() -> Celery:
         task_serializer="json",
         result_serializer="json",
         event_serializer="json",
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_default_queue="general",
         task_create_missing_queues=False,
         task_routes={"gwbroker.listeners.*": {"queue": "listeners"}},
@@ -87,7 +87,6 @@ app = make()
 app.set_default()
 
 
-@signals.import_modules.connect(weak=False)
 def _find_handlers(**_: Any) -> None:
     importlib.import_module("gwbroker.dispatch").load()
 
@@ -99,13 +98,11 @@ class _Quiet(logging.Filter):
         return record.levelno > logging.INFO or "gwbroker.tasks.upkeep." not in record.getMessage()
 
 
-@signals.after_setup_logger.connect(weak=False)
 def _be_quiet(**_: Any) -> None:
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).addFilter(_Quiet())
 
 
-@signals.worker_process_init.connect(weak=False)
 def _start_child(**_: Any) -> None:
     die_with_parent()
     limit_memory(settings().max_memory)
@@ -116,3 +113,8 @@ def _start_child(**_: Any) -> None:
 def _preload() -> None:
     for name in HEAVY:
         importlib.import_module(name)
+
+
+signals.import_modules.connect(_find_handlers, weak=False)
+signals.after_setup_logger.connect(_be_quiet, weak=False)
+signals.worker_process_init.connect(_start_child, weak=False)

@@ -19,11 +19,22 @@ from urllib.parse import urlsplit, urlunsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import (
-    BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
 )
 from pydantic_settings import (
-    BaseSettings, EnvSettingsSource, InitSettingsSource, NoDecode, PydanticBaseSettingsSource,
-    SettingsConfigDict, SettingsError,
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
 )
 
 from .errors import ConfigError
@@ -314,7 +325,7 @@ def _explain(error: ValidationError) -> ConfigError:
         str(config_file() or "the environment"))
     problem = first["msg"].removeprefix("Value error, ")
     remedy = "See `gwbroker config --describe`"
-    model: type[BaseModel] = Settings
+    model: Any = Settings
     if first["type"] == "extra_forbidden":
         problem = "is not a setting"
         if len(location) > 1 and location[0] in ("kafka", "vtp"):

@@ -54,8 +54,7 @@ def load() -> dict[str, Registration]:
 
 @lru_cache(maxsize=1)
 def _load() -> dict[str, Registration]:
-    import gwbroker.handlers as builtin
-
+    builtin = importlib.import_module("gwbroker.handlers")  # above us, so only by name
     for module in pkgutil.iter_modules(builtin.__path__, builtin.__name__ + "."):
         importlib.import_module(module.name)
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.value, p.name)):

@@ -172,7 +172,8 @@ def _streams() -> Iterator[Finding]:
             continue
         age = time.time() - heartbeat[source]
         level = Level.CRITICAL if age > settings().stale_after else Level.OK
-        yield Finding(f"{source} heartbeat", level, f"GCN's heartbeat was heard {_ago(heartbeat[source])}")
+        yield Finding(f"{source} heartbeat", level,
+                      f"GCN's heartbeat was heard {_ago(heartbeat[source])}")
 
 
 def _jobs() -> Iterator[Finding]:

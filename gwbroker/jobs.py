@@ -27,7 +27,12 @@ from sqlalchemy import Connection
 from .app import app
 from .conf import settings
 from .errors import (
-    HandlerError, JobMemoryExceeded, JobTimeout, LedgerUnavailable, NoticeError, UnknownTask,
+    HandlerError,
+    JobMemoryExceeded,
+    JobTimeout,
+    LedgerUnavailable,
+    NoticeError,
+    UnknownTask,
 )
 from .ledger import jobs as rows
 from .ledger.engine import read, write

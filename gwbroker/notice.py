@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,9 @@ from .errors import NoticeError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-MAX_DEPTH = 200
-"""Deepest nesting of a JSON or XML document that is read."""
-
-
 def utcnow() -> datetime:
     """Return the time now, UTC and aware of it."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def looks_like_xml(payload: bytes) -> bool:
@@ -157,9 +153,10 @@ def parse_xml(payload: bytes) -> _Element:
         raise NoticeError("payload", payload[:40], f"not well-formed XML: {e.msg}") from None
     except ValueError as e:
         raise NoticeError("payload", payload[:40], f"not XML: {e}") from None
-    if root.getroottree().docinfo.doctype:
+    doctype = str(getattr(root.getroottree().docinfo, "doctype", ""))
+    if doctype:
         raise NoticeError(
-            "payload", root.getroottree().docinfo.doctype,
+            "payload", doctype,
             "a document type declaration is refused, because entities can be bombs",
         )
     return root

@@ -45,8 +45,13 @@ def slug(name: str) -> str:
 
 
 def relative(event: int, name: str, notice: int, kind: str, suffix: str) -> str:
-    """Return where a product belongs, below the folder of products."""
-    return f"{event:06d}-{slug(name)}/{notice:08d}-{slug(kind)}.{slug(suffix)}"
+    """Return where a product belongs, below the folder of products.
+
+    An event that has a folder keeps it, also when it gets a better name.
+    """
+    known = sorted(folder().glob(f"{event:06d}-*"))
+    home = known[0].name if known else f"{event:06d}-{slug(name)}"
+    return f"{home}/{notice:08d}-{slug(kind)}.{slug(suffix)}"
 
 
 def store(path: str, write: Callable[[Path], None]) -> Stored:
@@ -76,4 +81,8 @@ def store(path: str, write: Callable[[Path], None]) -> Stored:
 def store_json(path: str, value: Mapping[str, Any]) -> Stored:
     """Write a product of JSON values."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return store(path, lambda file: file.write_text(text + "\n", encoding="utf-8") and None)
+
+    def write(file: Path) -> None:
+        file.write_text(text + "\n", encoding="utf-8")
+
+    return store(path, write)

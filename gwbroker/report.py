@@ -117,5 +117,5 @@ def unpack(values: Mapping[str, Any]) -> Localization:
         if kind.__name__ == shape:
             if kind is Polygon:
                 fields["corners"] = tuple((c[0], c[1]) for c in fields["corners"])
-            return kind(**fields)  # type: ignore[no-any-return]
+            return kind(**fields)
     raise ValueError(f"a localization of shape {shape!r} is not known to this version")

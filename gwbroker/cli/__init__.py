@@ -110,7 +110,7 @@ def _celery_command(ctx: click.Context, name: str) -> click.Command:
     from celery.bin.celery import celery
 
     celery_context(ctx.find_root(), quiet=name == "beat")
-    command = celery.commands[name.removeprefix("celery-")]
+    command: click.Command = celery.commands[name.removeprefix("celery-")]
     if name == "beat":
         # Like a worker it says what it does, unless told otherwise.
         ctx.default_map = {**(ctx.default_map or {}), "beat": {"loglevel": "INFO"}}

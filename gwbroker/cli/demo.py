@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import deque
@@ -38,7 +39,8 @@ def demo(output: Path, keep: bool, timeout: float, verbose: bool) -> None:
     """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=not os.isatty(1))
+    # Into a file or a pipe: nobody wants lines folded at 80 letters there.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     # Nothing of the user's own broker may leak in.
     for name in [n for n in os.environ if n.startswith("GWBROKER_")]:
         del os.environ[name]

@@ -53,7 +53,11 @@ def show(console: Console, samples: list[Sample], folder: Path, seconds: float) 
     console.print(_table(
         "Events", ("id", "name", "kind", "role", "state", "90 % area", "distance", "pictures"),
         [(str(e["id"]), e["name"], e["kind"], e["role"], e["state"], area(e), _distance(e),
-          str(sum(p["path"].endswith(".png") for p in e["products"]))) for e in events]))
+          str(sum(p["path"].endswith(".png") for p in e["products"]) or "")) for e in events]))
+    for event in events:
+        for flag in event["flags"]:
+            console.print(f"[yellow]flag[/yellow]  {event['name']}, notice {flag['notice']}: ",
+                          flag["problem"], markup=True)
     console.print(_times(notices, jobs))
     pictures = sorted(folder.rglob("*.png"))
     console.print(f"{len(samples)} messages sent, {len(notices)} kept, {len(jobs)} jobs, "
@@ -115,6 +119,7 @@ def missing(samples: list[Sample]) -> list[str]:
         by_digest.setdefault(notice["sha256"], []).append(notice)
     dead = {job["notice"] for job in jobs if job["state"] == "dead"}
     with_event = {number for event in events for number in event["notices"]}
+    flagged = {flag["notice"] for event in events for flag in event["flags"]}
     found = []
     for sample in samples:
         kept = by_digest.get(hashlib.sha256(sample.payload()).hexdigest(), [])
@@ -123,6 +128,7 @@ def missing(samples: list[Sample]) -> list[str]:
             "event": bool(ids & with_event) and not ids & dead,
             "duplicate": any(notice["duplicate_of"] for notice in kept),
             "dead": bool(ids & dead),
+            "flagged": bool(ids & flagged),
             "kept": bool(ids) and not ids & dead,
         }[sample.expect]
         if not fine:

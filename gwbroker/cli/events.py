@@ -48,10 +48,10 @@ def area(row: dict[str, Any]) -> str:
     value = row["facts"].get("area_90")
     if value is None:
         return ""
-    if value >= 1:
-        return f"{value:,.0f} deg²" if value >= 10 else f"{value:.1f} deg²"
     # A small one in the unit of the eyepiece.
-    return f"{value * 3600:.2g} arcmin²"
+    unit, scale = ("deg²", 1.0) if value >= 1 else ("arcmin²", 3600.0) if value >= 1 / 3600 \
+        else ("arcsec²", 3600.0**2)
+    return f"{value * scale:,.0f} {unit}" if value * scale >= 10 else f"{value * scale:.1f} {unit}"
 
 
 @events.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,9 +21,9 @@ def handlers(ctx: click.Context, json_: bool) -> None:
     from .. import dispatch
 
     found = sorted(dispatch.load().values(), key=lambda r: r.name)
-    rows = [{
+    rows: list[dict[str, Any]] = [{
         "name": r.name, "stream": r.stream.name,
-        "wants": [getattr(key, "name", key) for key in r.keys], "queue": r.queue,
+        "wants": [str(getattr(key, "name", key)) for key in r.keys], "queue": r.queue,
         "retries": r.retries, "backoff": r.backoff, "time_limit": r.time_limit,
         "where": r.where is not None, "topics": sorted(r.topics), "origin": r.origin,
     } for r in found]
@@ -30,7 +31,7 @@ def handlers(ctx: click.Context, json_: bool) -> None:
         as_json(rows)
         return
     as_table("", ("name", "stream", "wants", "queue", "options"), [
-        (row["name"], row["stream"], ", ".join(map(str, row["wants"])) or "all", row["queue"],
+        (row["name"], row["stream"], ", ".join(row["wants"]) or "all", row["queue"],
          f"retries={row['retries']} backoff={row['backoff']:g} time_limit={row['time_limit']:g}"
          + (" where" if row["where"] else "")) for row in rows], "No handler is installed.")
 

@@ -33,7 +33,8 @@ def command(socket: Path, folder: Path) -> list[str]:
     for place in (socket.parent, folder):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return [str(binary), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700",
-            "--save", "", "--appendonly", "no", "--dir", str(folder), "--daemonize", "no", "--loglevel", "warning"]
+            "--save", "", "--appendonly", "no", "--dir", str(folder), "--daemonize", "no",
+            "--loglevel", "warning"]
 
 
 def answers(url: str) -> bool:

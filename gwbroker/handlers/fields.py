@@ -71,8 +71,8 @@ class Fields:
         except (NoticeError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            shown = clean(value, 80) if isinstance(value, str) else "it"
-            self.flag(name, f"{shown} is not a finite number")
+            text = clean(value, 80) if isinstance(value, str) else "it"
+            self.flag(name, f"{text} is not a finite number")
             return None
         above = number >= low if shape[0] == "[" else number > low
         below = number <= high if shape[1] == "]" else number < high

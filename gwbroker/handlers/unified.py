@@ -100,7 +100,8 @@ def read(
     value = load(notice)
     names = names_of_json(notice.topic, value)
     if not names:
-        raise NoticeError("id", plain(value.get("id")), "is missing, so that the event is not known")
+        raise NoticeError(
+            "id", plain(value.get("id")), "is missing, so that the event is not known")
     fields = Fields(value)
     alert = alert_of(fields)
     localization = locate(fields, TABLE[containment])

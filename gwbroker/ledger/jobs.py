@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import NotFound
@@ -118,7 +129,7 @@ def _row(draft: Draft, now: float) -> dict[str, Any]:
 _CLAIM = (
     update(jobs)
     .where(jobs.c.state.in_(("pending", "sent", "waiting")), ~_blocked)
-    .returning(jobs.c["id", "handler", "queue", "args", "attempts", "notice_id"])
+    .returning(*jobs.c["id", "handler", "queue", "args", "attempts", "notice_id"])
 )
 
 
@@ -237,7 +248,7 @@ def lost(connection: Connection, empty_queues: Iterable[str], limit: int = 500) 
     """
     now = clock(connection)
     least = "least" if connection.dialect.name == "postgresql" else "min"
-    patience = literal_column(f"30.0 * (1 << {least}(jobs.sends, 6))")
+    patience: ColumnElement[float] = literal_column(f"30.0 * (1 << {least}(jobs.sends, 6))")
     query = (select(jobs.c.id, jobs.c.handler, jobs.c.queue)
              .where(jobs.c.state == "sent", _UNFINISHED,
                     or_(and_(jobs.c.queue.in_(list(empty_queues)),
@@ -251,7 +262,7 @@ def lost(connection: Connection, empty_queues: Iterable[str], limit: int = 500) 
 def orphans(connection: Connection) -> list[dict[str, Any]]:
     """Return running jobs whose worker gave no sign of life in time."""
     now = clock(connection)
-    query = select(jobs.c["id", "handler", "attempts", "claimant"]).where(
+    query = select(*jobs.c["id", "handler", "attempts", "claimant"]).where(
         jobs.c.state == "running", _UNFINISHED,
         # An end far in the future means that the clock was set back since.
         or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE))

@@ -33,7 +33,7 @@ class Refused:
 
 
 def pause(failures: int) -> float:
-    """Return the seconds to wait after so many failures in a row: 1 s doubling to 60 s, jittered."""
+    """Return the seconds to wait after so many failures in a row: 1 s, doubling to 60 s."""
     longest = min(PAUSE_MAX, PAUSE_MIN * 2.0 ** min(failures - 1, 10))
     return max(PAUSE_MIN, longest * random.uniform(0.75, 1.0)) if failures > 0 else 0.0
 

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String,
-    Table, Text, UniqueConstraint,
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
 )
 
 # SQLite only counts up by itself in a column of type INTEGER.

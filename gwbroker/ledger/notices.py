@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -107,7 +107,7 @@ def _seen(
     for chunk in chunks(n.digest for n in arrived):
         query = select(*columns).where(notices.c.digest.in_(chunk)).order_by(notices.c.id)
         for number, digest, duplicate_of, *place in connection.execute(query):
-            root, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
+            _, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
             places[tuple(place)] = number
     return found
 
@@ -157,7 +157,7 @@ def load(connection: Connection, number: int) -> Notice:
     """
     owner = func.coalesce(notices.c.duplicate_of, notices.c.id)
     row = connection.execute(
-        select(notices.c["source", "topic", "partition", "offset", "received", "sent"],
+        select(*notices.c["source", "topic", "partition", "offset", "received", "sent"],
                payloads.c.body)
         .join(payloads, payloads.c.notice_id == owner)
         .where(notices.c.id == number)).first()
@@ -170,7 +170,7 @@ def load(connection: Connection, number: int) -> Notice:
 
 
 def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def listing(

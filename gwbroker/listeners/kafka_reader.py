@@ -11,12 +11,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError,
-    KafkaException, Message, TopicPartition,
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_INVALID,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
 )
 
 from ..conf import KafkaCluster
@@ -208,13 +215,12 @@ class KafkaReader:
             message = consumer.poll(0.1)
             if message is not None and message.error() is None:
                 # It was under way when we paused; it is to come again.
-                consumer.seek(TopicPartition(message.topic(), message.partition(),
-                                             message.offset()))
+                consumer.seek(TopicPartition(*_place(message)))
 
     def _notice(self, message: Message) -> Notice:
         kind, milliseconds = message.timestamp()
         sent = None if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds <= 0 \
-            else datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+            else datetime.fromtimestamp(milliseconds / 1000, UTC)
         return Notice(
             payload=message.value() or b"", source=self.source, topic=message.topic() or "",
             partition=message.partition(), offset=message.offset(), received=utcnow(), sent=sent)
@@ -227,10 +233,10 @@ class KafkaReader:
         offsets = [TopicPartition(t, p, o + 1) for (t, p), o in last.items()]
         try:
             done = consumer.commit(offsets=offsets, asynchronous=False)
-            failed = [p for p in done or [] if p.error is not None]
-            if failed:
-                self._trouble(f"offset of {failed[0].topic} not committed: "
-                              f"{failed[0].error.str()}")
+            for written in done or []:
+                if written.error is not None:
+                    self._trouble(
+                        f"offset of {written.topic} not committed: {written.error.str()}")
         except KafkaException as e:
             # The notices are kept; at worst they come again and are recognised.
             self._trouble(f"offsets not committed: {e.args[0].str()}")
@@ -244,3 +250,10 @@ class KafkaReader:
         self._error = None
         topics = {topic for topic, _ in self._assigned}
         self.say(f"reads {len(topics)} of {len(self.topics)} topics", None)
+
+
+def _place(message: Message) -> tuple[str, int, int]:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    if topic is None or partition is None or offset is None:
+        raise KafkaReaderError("a message came without saying from where")
+    return topic, partition, offset

@@ -15,9 +15,9 @@ from importlib.resources import files
 ROADS = ("kafka", "vtp")
 """How a sample travels: on a Kafka topic, or by the VOEvent Transport Protocol."""
 
-EXPECTATIONS = ("event", "duplicate", "dead", "kept")
+EXPECTATIONS = ("event", "duplicate", "dead", "flagged", "kept")
 """What can become of a sample: it opens or moves on an event, is recognised as seen before,
-ends in a dead job, or is only kept."""
+ends in a dead job, opens an event with a flag, or is only kept."""
 
 
 @dataclass(frozen=True)

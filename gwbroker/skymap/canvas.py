@@ -41,7 +41,7 @@ _CROSS = Path(
     [Path.MOVETO, Path.LINETO] * 4,
 )
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_UNITS = (("deg²", 1.0), ("arcmin²", 3600.0), ("arcsec²", 3600.0**2))
+_UNITS = (("deg²", 1.0), ("arcmin²", 3600.0), ("arcsec²", 3600.0**2), ("mas²", 3.6e6**2))
 _FONT = "DejaVu Sans"
 # Fonts and the salt of SVG are shared by the whole process: one drawing at a time.
 _LOCK = threading.Lock()

@@ -69,7 +69,11 @@ def draw_zoom(axes: Axes, frame: Frame) -> None:
         lows, highs = (lows, 90.0) if frame.dec > 0 else (-90.0, highs)
     pad = (highs - lows) * 0.02
     decs = np.linspace(max(lows - pad, -90), min(highs + pad, 90), 400)
-    lons = np.linspace(-180, 180, 721) if around else np.linspace(lon.min(), lon.max(), 400)
+    # A little more than the frame, so that every line meets its edge.
+    more = 0.02 * float(lon.max() - lon.min())
+    lons = np.linspace(lon.min() - more, lon.max() + more, 400)
+    if around:
+        lons = np.linspace(-180, 180, 721)
     dec_step = nice_step(highs - lows)
     for value in _multiples(lows, highs, dec_step):
         x, y = frame.projection.forward(to_vectors(frame.ra + lons, value))

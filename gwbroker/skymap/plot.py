@@ -155,7 +155,10 @@ def _scale_bar(axes: Axes, shown: Frame) -> None:
     length = power * max(n for n in (1, 2, 5) if n * power <= most * 1.0001)
     width = np.sin(np.radians(length * unit))
     x, y = 0.93 * shown.half, -0.92 * shown.half
-    axes.plot([x - width, x], [y, y], color="black", linewidth=2, solid_capstyle="butt", zorder=6)
+    axes.plot(
+        [x - width, x], [y, y], color="black", linewidth=2, solid_capstyle="butt", zorder=6,
+        path_effects=[withStroke(linewidth=4, foreground="white")],
+    )
     axes.annotate(
         f"{length:g}{symbol}", (x - width / 2, y), (0, 4), textcoords="offset points",
         ha="center", va="bottom", fontsize=9, zorder=6,

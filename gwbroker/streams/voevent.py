@@ -10,7 +10,7 @@ import fnmatch
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HandlerError, NoticeError
@@ -152,9 +152,9 @@ def as_time(name: str, text: Any) -> datetime:
     except ValueError:
         raise NoticeError(name, text, "is not a time in ISO 8601") from None
     if value.tzinfo is None:
-        return value.replace(tzinfo=timezone.utc)
+        return value.replace(tzinfo=UTC)
     try:
-        return value.astimezone(timezone.utc)
+        return value.astimezone(UTC)
     except OverflowError:
         raise NoticeError(name, text, "is out of range") from None
 

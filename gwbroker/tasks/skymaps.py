@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,11 +62,10 @@ def localize(event: int, notice: int, revision: int, where: Mapping[str, Any]) -
     with outbox() as box:
         for kind, stored in (("skymap", map_file), ("summary", summary_file)):
             _note(box.connection, event, notice, kind, stored, facts)
-        latest = max(h["revision"] for h in rows.history(box.connection, event)
-                     if h["alert"] not in ("circular", "retraction"))
-        if revision >= latest:
-            now = rows.get(box.connection, event)
-            rows.change(box.connection, event, {"facts": {**now["facts"], **facts}})
+        known = rows.get(box.connection, event)["facts"]
+        if newest(rows.history(box.connection, event), notice, known.get("skymap_notice")):
+            rows.change(box.connection, event,
+                        {"facts": {**known, **facts, "skymap_notice": notice}})
         box.submit(plot, event, notice, map_file.path, key=f"plot:{event}:{notice}",
                    notice=notice)
 
@@ -102,6 +101,12 @@ def _drawing(
     draw: Callable[..., None], skymap: SkyMap, row: Mapping[str, Any],
 ) -> Callable[[Path], None]:
     return lambda file: draw(skymap, file, row["name"])
+
+
+def newest(history: Sequence[Mapping[str, Any]], notice: int, known: int | None) -> bool:
+    """Tell whether a notice was issued after the one whose map stands, if any."""
+    issued = {row["notice_id"]: (row["issued"] or 0.0, row["revision"]) for row in history}
+    return known is None or issued[notice] >= issued.get(known, (0.0, 0))
 
 
 def build(notice: Notice, localization: Localization) -> SkyMap:

@@ -27,7 +27,7 @@ class Periodic(Singleton):  # type: ignore[misc]
     ignore_result = True
 
 
-@app.task(base=Periodic, name="gwbroker.tasks.upkeep.sweep")
+@app.task(base=Periodic, name="gwbroker.tasks.upkeep.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send every job that should have started and has not."""
     sent = jobs.sweep(empty_queues())
@@ -45,7 +45,7 @@ def empty_queues() -> list[str]:
         return []
 
 
-@app.task(base=Periodic, name="gwbroker.tasks.upkeep.forget_heartbeats")
+@app.task(base=Periodic, name="gwbroker.tasks.upkeep.forget_heartbeats")  # type: ignore[untyped-decorator]
 def forget_heartbeats() -> None:
     """Delete heartbeats, which say nothing but that they came, after a while."""
     with write(durable=False) as connection:

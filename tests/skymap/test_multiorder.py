@@ -86,7 +86,7 @@ def test_impossible_densities_are_refused(simple, value, message):
     [
         (lambda u: np.append(u[:-1], 15), "overlaps another cell"),
         (lambda u: np.append(u[:-1], u[-2]), "62 in row 14 overlaps another cell"),
-        (lambda u: np.append(u[:-1], 240), "cells are missing before"),
+        (lambda u: np.append(u[:-1], 240), "240 in row 12 overlaps another cell"),
         (lambda u: np.append(3, u[1:]), "3 in row 0 is not a cell number"),
         (lambda u: np.append(-5, u[1:]), "-5 in row 0 is not a cell number"),
         (lambda u: np.append(4**31, u[1:]), "4611686018427387904 in row 0 lies deeper"),

@@ -10,11 +10,12 @@ import pytest
 from matplotlib.image import imread
 
 from gwbroker.errors import SkyMapError
-from gwbroker.skymap import SkyMap, contour, make, plot
+from gwbroker.skymap import SkyMap, canvas, contour, make, plot
 from gwbroker.skymap.frame import frame
 from gwbroker.skymap.graticule import label, nice_step
 from gwbroker.skymap.projection import Mollweide, Orthographic, to_degrees, to_vectors
 from gwbroker.skymap.regions import credible_areas
+from gwbroker.skymap.summary import summarize
 
 DRAWINGS = [plot.all_sky, plot.zoom]
 MAPS = {
@@ -162,6 +163,15 @@ def test_orthographic_goes_there_and_back(ra, dec, half):
     assert east[0] == pytest.approx(-half)
     position = to_degrees(projection.backward(np.zeros(1), np.zeros(1)))
     assert position[1] == pytest.approx(dec, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("radius", "text"),
+    [(30, "2,76"), (1, "3.1 deg²"), (0.1, "113 arcmin²"), (1e-3, "41 arcsec²"),
+     (1e-6, "41 mas²")],
+)
+def test_areas_are_told_in_a_unit_that_is_easy_to_read(radius, text):
+    assert text in canvas.facts(summarize(make.cone(100, 30, radius, 0.9)))
 
 
 @pytest.mark.parametrize(

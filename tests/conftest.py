@@ -1,0 +1,169 @@
+"""Servers, ledgers and settings for the tests; nothing of the user's is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# The Celery app is made at its import, from the settings in force: before any test imports
+# it, these must not be those of the user, whose broker may be running.
+SESSION_HOME = Path(tempfile.mkdtemp(prefix="gwbroker-tests-"))
+for _name in [name for name in os.environ if name.startswith("GWBROKER_")]:
+    del os.environ[_name]
+os.environ["GWBROKER_HOME"] = str(SESSION_HOME)
+os.environ["XDG_CONFIG_HOME"] = str(SESSION_HOME / "config")
+
+from gwbroker import dispatch, jobs  # noqa: E402
+from gwbroker.conf import settings  # noqa: E402
+from gwbroker.ledger import engine, schema  # noqa: E402
+from gwbroker.streams.registry import registrations  # noqa: E402
+
+from . import servers  # noqa: E402
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the home that stands in for the user's."""
+    shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+def absent(reason: str) -> None:
+    """Skip a test for want of a server; where everything must be there, fail."""
+    if servers.CI:
+        pytest.fail(f"{reason}, and CI is set")
+    pytest.skip(reason)
+
+
+def _start_afresh() -> None:
+    settings.cache_clear()
+    engine.dispose()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """No settings but a home of the test's own, which is also the working folder's parent."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("GWBROKER_HOME", str(tmp_path / "home"))
+    _start_afresh()
+    yield monkeypatch
+    _start_afresh()
+
+
+@pytest.fixture
+def home(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home of the test's own, with an empty ledger still to be made."""
+    (tmp_path / "home").mkdir(mode=0o700)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[servers.PostgreSQL]:
+    """A PostgreSQL server, whose database ``template`` has the ledger's schema."""
+    try:
+        server = servers.PostgreSQL()
+    except servers.Absent as e:
+        absent(str(e))
+    with server:
+        server._do("CREATE DATABASE template")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GWBROKER_DATABASE_URL", server.url("template"))
+            _start_afresh()
+            schema.upgrade()
+            engine.dispose()
+        settings.cache_clear()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite ledger with the schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "ledger.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GWBROKER_DATABASE_URL", f"sqlite:///{path}")
+        _start_afresh()
+        schema.upgrade()
+        engine.dispose()
+    settings.cache_clear()
+    return path
+
+
+@pytest.fixture
+def sqlite(home: Path, sqlite_template: Path) -> str:
+    """A ledger on SQLite with the schema; returns its URL."""
+    shutil.copy(sqlite_template, home / "ledger.sqlite")
+    return settings().ledger_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest, home: Path, environment: pytest.MonkeyPatch,
+) -> Iterator[str]:
+    """A ledger with the schema, once on SQLite and once on PostgreSQL; returns its URL."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    server: servers.PostgreSQL = request.getfixturevalue("postgresql")
+    database = server.fresh("template")
+    environment.setenv("GWBROKER_DATABASE_URL", server.url(database))
+    _start_afresh()
+    yield settings().ledger_url
+    engine.dispose()
+    server.drop(database)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Redis]:
+    """The Redis to which this process's Celery app is connected; without this it is away."""
+    from gwbroker.app import app
+
+    monkeypatch.setattr(jobs, "_wire", jobs._Wire())
+    with servers.Redis(Path(app.conf.broker_url.removeprefix("redis+socket://"))) as server:
+        yield server
+        app.pool.force_close_all()
+        app.amqp._producer_pool = None
+        app.close()
+
+
+@pytest.fixture
+def handlers(
+    home: Path, environment: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str], Path]]:
+    """A function that installs a file of handlers, which is forgotten afterwards."""
+    dispatch.load()
+    before = dict(registrations), dict(jobs.callees), set(jobs.handlers), set(sys.modules)
+    folder = home / "handlers"
+    folder.mkdir()
+
+    def install(text: str, name: str = "mine") -> Path:
+        path = folder / f"{name}.py"
+        path.write_text(text)
+        environment.setenv("GWBROKER_HANDLERS", str(folder))
+        settings.cache_clear()
+        dispatch.forget()
+        return path
+
+    yield install
+    dispatch.forget()
+    for name in set(sys.modules) - before[3]:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+            del sys.modules[name]
+    registrations.clear()
+    registrations.update(before[0])
+    jobs.callees.clear()
+    jobs.callees.update(before[1])
+    jobs.handlers.clear()
+    jobs.handlers.update(before[2])
+
+
+@pytest.fixture
+def broker(home: Path) -> Iterator[servers.Broker]:
+    """A broker whose processes are real; the test starts those that it needs."""
+    made = servers.Broker(home)
+    with servers.running(made):
+        yield made
