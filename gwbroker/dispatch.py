@@ -153,7 +153,7 @@ def choose(notice: Notice) -> list[Choice]:
     because its ``where`` fails, is returned with the reason: that job is dead, and
     can be retried when the reason is gone.
     """
-    chosen = []
+    chosen: list[Choice] = []
     for registration in _interested(notice.topic):
         try:
             stream = registration.stream
@@ -162,7 +162,9 @@ def choose(notice: Notice) -> list[Choice]:
             if registration.where is not None and not registration.where(stream.alert(notice)):
                 continue
         except NoticeError as e:
-            chosen.append(Choice(registration, str(e)))
+            # Of a notice that nobody can read one dead job is enough.
+            if not any(choice.error == str(e) for choice in chosen):
+                chosen.append(Choice(registration, str(e)))
         # A predicate is a person's code: whatever it raises is its handler's error.
         except Exception as e:
             chosen.append(Choice(

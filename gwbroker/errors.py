@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 120
 
 
 class GWBrokerError(Exception):
@@ -60,9 +64,7 @@ class NoticeError(GWBrokerError):
     """A notice has content that cannot be used; trying again would not help."""
 
     def __init__(self, field: str, value: object, problem: str) -> None:
-        shown = repr(value)
-        if len(shown) > 120:
-            shown = shown[:117] + "..."
+        shown = _short.repr(value)
         super().__init__(f"{field}: {problem} (found {shown})")
         self.field = field
         self.value = value

@@ -96,6 +96,8 @@ class Guard(threading.Thread):
 
     def run(self) -> None:
         """Renew until the end."""
+        # The lock is still that of the message; killed now, the task would wait for its end.
+        self._lock_wire()
         while not self._end.wait(RENEW):
             self._renew()
             self._lock_wire()
@@ -142,14 +144,16 @@ class LeasedTask(EternalTask):  # type: ignore[misc]
 
     abstract = True
     leases: ClassVar[Any]
-    lock_expiry = 10
+    # A message may be lost with the worker that took it; the next goes out after this (s).
+    lock_expiry = 5
     healthy_after = 30.0
     _guard: Guard | None = None
 
     @classmethod
     def on_bound(cls, app: Any) -> None:
         """Put the task on Beat's schedule, once a second, and the stop step into workers."""
-        app.add_periodic_task(1.0, cls, name=cls.name, queue="listeners", expires=10)
+        app.add_periodic_task(1.0, cls, name=cls.name, queue="listeners",
+                              expires=cls.lock_expiry)
         app.steps["worker"].add(StopStep)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

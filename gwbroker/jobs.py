@@ -394,7 +394,7 @@ def _write_outcome(
         if not ours:
             log.error("job %d: its outcome came too late, another worker has it", claim.id)
             return []
-        return rows.successor(connection, claim.id)
+        return rows.successor(connection, claim.serial)
 
 
 def _fail(

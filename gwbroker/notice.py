@@ -110,6 +110,9 @@ class Notice:
             raise NoticeError(
                 "payload", near, f"not JSON: {e.msg} at line {e.lineno} column {e.colno}"
             ) from None
+        except ValueError as e:
+            # A number of more digits than Python reads.
+            raise NoticeError("payload", self.payload[:40], f"not JSON: {e}") from None
         except RecursionError:
             raise NoticeError(
                 "payload", self.payload[:20], "JSON nested too deeply"

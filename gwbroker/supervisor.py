@@ -96,8 +96,9 @@ class Supervisor:
 
     def _read(self, process: Process, child: subprocess.Popen[str]) -> None:
         assert child.stdout is not None
-        for line in child.stdout:
-            self.say(process.name, line.rstrip("\n"))
+        with child.stdout as lines:
+            for line in lines:
+                self.say(process.name, line.rstrip("\n"))
 
     def check(self) -> None:
         """Restart what has died; to be called often."""

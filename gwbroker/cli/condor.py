@@ -181,6 +181,7 @@ def _act(verb: str, cluster: int | None, done: str, or_nothing: bool = False) ->
         raise _nothing()
     if not or_nothing:
         states = ", ".join(sorted({p.state for p in others}))
+        verb = {"rm": "remove"}.get(verb, verb)
         raise CondorError(f"nothing to {verb}: {_clusters(others)} is {states}")
 
 

@@ -144,7 +144,8 @@ def _run(command: str, *arguments: str, stdin: str = "",
     if done.returncode == 0:
         return done.stdout
     said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-    said = said.split(" Extra Info:")[0] or f"nothing (exit code {done.returncode})"
+    said = said.split(" Extra Info:")[0].removeprefix("Error: ").removeprefix("ERROR: ")
+    said = said or f"nothing, and exited with {done.returncode}"
     if _UNREACHABLE.search(said):
         raise CondorUnavailable(
             f"{command} cannot reach HTCondor's access point (condor_schedd); it said: {said}")

@@ -131,7 +131,7 @@ def search(connection: Connection, word: str) -> int | None:
         select(identifiers.c.event_id).where(or_(
             identifiers.c.identifier == word,
             identifiers.c.identifier.endswith(":" + word, autoescape=True))))]
-    if word.isdigit():
+    if word.isascii() and word.isdigit() and len(word) < 19:
         condition.append(events.c.id == int(word))
     return connection.execute(select(func.max(events.c.id)).where(or_(*condition))).scalar()
 

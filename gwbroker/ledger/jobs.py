@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    bindparam,
     exists,
     func,
+    insert,
     literal_column,
+    null,
     or_,
     select,
     text,
@@ -26,6 +30,7 @@ from . import notices as notice_rows
 from .engine import clock, lock
 from .models import jobs
 from .notices import chunks
+from .prepared import Prepared
 
 LEASE = 12.0
 """Seconds for which a running job is taken to be alive after its last sign of life."""
@@ -81,6 +86,7 @@ class Claim:
     attempts: int
     claimant: str
     notice: Notice | None = field(default=None, repr=False)
+    serial: str | None = None
 
 
 def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
@@ -90,8 +96,12 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
     now = clock(connection)
     taken: set[str] = set()
     for chunk in chunks(d.key for d in drafts if d.key is not None):
-        taken.update(connection.execute(
-            select(jobs.c.key).where(jobs.c.key.in_(chunk))).scalars())
+        if len(chunk) == 1:
+            if _TAKEN(connection, wanted=chunk[0]).first():
+                taken.add(chunk[0])
+        else:
+            taken.update(connection.execute(
+                select(jobs.c.key).where(jobs.c.key.in_(chunk))).scalars())
     fresh = []
     for draft in drafts:
         if draft.key is None or draft.key not in taken:
@@ -103,6 +113,10 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
     if connection.dialect.name == "postgresql":
         now = connection.execute(select(now)).scalar_one()
     rows = [_row(draft, float(now)) for draft in fresh]
+    if connection.dialect.name == "sqlite" and len(rows) == 1:
+        number = _INSERT(connection, **{**rows[0], "args": json.dumps(rows[0]["args"])}).scalar()
+        return [Sendable(int(number), fresh[0].handler, fresh[0].queue)] \
+            if rows[0]["state"] == "sent" and number is not None else []
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(jobs).returning(jobs.c.id, jobs.c.handler, jobs.c.queue,
                                                jobs.c.state)
@@ -111,6 +125,10 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
         statement = statement.on_conflict_do_nothing(index_elements=["key"])
     return [Sendable(row.id, row.handler, row.queue)
             for row in connection.execute(statement, rows) if row.state == "sent"]
+
+
+_WRITTEN = frozenset(("notice_id", "handler", "queue", "args", "key", "serial", "state",
+                      "attempts", "sends", "error", "created", "due", "sent", "finished"))
 
 
 def _row(draft: Draft, now: float) -> dict[str, Any]:
@@ -126,11 +144,27 @@ def _row(draft: Draft, now: float) -> dict[str, Any]:
     }
 
 
-_CLAIM = (
-    update(jobs)
-    .where(jobs.c.state.in_(("pending", "sent", "waiting")), ~_blocked)
-    .returning(*jobs.c["id", "handler", "queue", "args", "attempts", "notice_id"])
-)
+_number, _claimant = bindparam("number"), bindparam("worker")
+_mine = (jobs.c.id == _number, jobs.c.claimant == _claimant, jobs.c.state == "running")
+_CLAIM = Prepared(lambda now, _: update(jobs).where(
+    jobs.c.id == _number, text("jobs.state IN ('pending', 'sent', 'waiting')"),
+    jobs.c.due <= now + 0.5, ~_blocked,
+).values(
+    state="running", attempts=jobs.c.attempts + 1, started=now, claimant=_claimant,
+    lease_until=now + LEASE, finished=null(),
+).returning(*jobs.c["id", "handler", "queue", "args", "attempts", "notice_id", "serial"]))
+_WAIT = Prepared(lambda *_: update(jobs).where(
+    jobs.c.id == _number, jobs.c.state == "sent", jobs.c.serial.is_not(None), _blocked,
+).values(state="waiting"))
+_RENEW = Prepared(lambda now, _: update(jobs).where(*_mine).values(lease_until=now + LEASE))
+_FINISH = Prepared(lambda now, _: update(jobs).where(*_mine).values(
+    state="done", finished=now, error=null(), traceback=null(), lease_until=null()))
+_TAKEN = Prepared(lambda *_: select(jobs.c.id).where(jobs.c.key == bindparam("wanted")))
+_INSERT = Prepared(lambda *_: insert(jobs).values(
+    {c.name: bindparam(c.name) for c in jobs.c if c.name in _WRITTEN}).returning(jobs.c.id))
+_SUCCESSOR = Prepared(lambda *_: select(jobs.c.id, jobs.c.handler, jobs.c.queue).where(
+    jobs.c.serial == bindparam("subject"), jobs.c.state == "waiting", _UNFINISHED,
+).order_by(jobs.c.id).limit(1))
 
 
 def claim(connection: Connection, number: int, claimant: str) -> Claim | None:
@@ -144,26 +178,19 @@ def claim(connection: Connection, number: int, claimant: str) -> Claim | None:
             select(jobs.c.serial).where(jobs.c.id == number)).scalar_one_or_none()
         if serial is not None:
             lock(connection, serial)
-    now = clock(connection)
-    row = connection.execute(
-        _CLAIM.where(jobs.c.id == number, jobs.c.due <= now + 0.5).values(
-            state="running", attempts=jobs.c.attempts + 1, started=now, claimant=claimant,
-            lease_until=now + LEASE, finished=None)).first()
+    row = _CLAIM(connection, number=number, worker=claimant).first()
     if row is None:
-        connection.execute(
-            update(jobs).where(jobs.c.id == number, jobs.c.state == "sent",
-                               jobs.c.serial.is_not(None), _blocked).values(state="waiting"))
+        _WAIT(connection, number=number)
         return None
+    args = json.loads(row.args) if isinstance(row.args, str) else row.args
     notice = notice_rows.load(connection, row.notice_id) if row.notice_id else None
-    return Claim(row.id, row.handler, row.queue, tuple(row.args), row.attempts, claimant, notice)
+    return Claim(row.id, row.handler, row.queue, tuple(args), row.attempts, claimant, notice,
+                 row.serial)
 
 
 def renew(connection: Connection, number: int, claimant: str) -> bool:
     """Give a sign of life for a running job; return whether it is still ours."""
-    return connection.execute(
-        update(jobs).where(jobs.c.id == number, jobs.c.claimant == claimant,
-                           jobs.c.state == "running")
-        .values(lease_until=clock(connection) + LEASE)).rowcount == 1
+    return _RENEW(connection, number=number, worker=claimant).rowcount == 1
 
 
 def _close(connection: Connection, number: int, claimant: str | None, **values: Any) -> bool:
@@ -176,8 +203,7 @@ def _close(connection: Connection, number: int, claimant: str | None, **values: 
 
 def finish(connection: Connection, number: int, claimant: str) -> bool:
     """Note that a job is done; false if it was no longer ours."""
-    return _close(connection, number, claimant, state="done", finished=clock(connection),
-                  error=None, traceback=None)
+    return _FINISH(connection, number=number, worker=claimant).rowcount == 1
 
 
 def retry_later(
@@ -206,13 +232,11 @@ def unblocked(connection: Connection, limit: int = 100) -> list[Sendable]:
     return [Sendable(*row) for row in connection.execute(query)]
 
 
-def successor(connection: Connection, number: int) -> list[Sendable]:
-    """Return the job that waited for this finished one, if any."""
-    serial = select(jobs.c.serial).where(jobs.c.id == number).scalar_subquery()
-    row = connection.execute(
-        select(jobs.c.id, jobs.c.handler, jobs.c.queue)
-        .where(jobs.c.serial == serial, jobs.c.state == "waiting", _UNFINISHED)
-        .order_by(jobs.c.id).limit(1)).first()
+def successor(connection: Connection, serial: str | None) -> list[Sendable]:
+    """Return the job that waited for a finished one with this serial, if any."""
+    if serial is None:
+        return []
+    row = _SUCCESSOR(connection, subject=serial).first()
     return mark_sent(connection, [Sendable(*row)]) if row else []
 
 

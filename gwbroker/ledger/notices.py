@@ -7,15 +7,41 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ..errors import NotFound
 from ..notice import Notice
 from .engine import LOCK_INTAKE, lock
 from .models import jobs, notices, payloads, streams
+from .prepared import Prepared
 
 _CHUNK = 500
+_SEEN = (notices.c.id, notices.c.digest, notices.c.duplicate_of, notices.c.source,
+         notices.c.topic, notices.c.partition, notices.c.offset)
+
+
+def _upsert_stream(_now: Any, insert_into: Any) -> Any:
+    statement = insert_into(streams)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["source", "topic"],
+        set_={"count": streams.c["count"] + new["count"], "bytes": streams.c.bytes + new["bytes"],
+              "last_received": new["last_received"], "last_notice": new["last_notice"]})
+
+
+_HIGHEST = Prepared(lambda *_: select(func.max(notices.c.id)))
+_INSERT = Prepared(lambda *_: insert(notices))
+_INSERT_BODY = Prepared(lambda *_: insert(payloads))
+_BY_DIGEST = Prepared(lambda *_: select(*_SEEN).where(
+    notices.c.digest == bindparam("digest")).order_by(notices.c.id))
+_BY_IDENTIFIER = Prepared(lambda *_: select(func.max(notices.c.id)).where(
+    notices.c.identifier == bindparam("identifier"), notices.c.duplicate_of.is_(None)))
+_LOAD = Prepared(lambda *_: select(
+    *notices.c["source", "topic", "partition", "offset", "received", "sent"], payloads.c.body)
+    .join(payloads, payloads.c.notice_id == func.coalesce(
+        notices.c.duplicate_of, notices.c.id))
+    .where(notices.c.id == bindparam("number")))
+_COUNT = Prepared(_upsert_stream)
 
 
 @dataclass(frozen=True)
@@ -47,7 +73,7 @@ def keep(
     lock(connection, LOCK_INTAKE)
     seen = _seen(connection, arrived)
     latest = _latest(connection, [i for i in identifiers if i is not None])
-    highest = connection.execute(select(func.max(notices.c.id))).scalar() or 0
+    highest = _HIGHEST(connection).scalar() or 0
     result: list[Kept] = []
     rows: list[dict[str, Any]] = []
     bodies: list[dict[str, Any]] = []
@@ -78,12 +104,12 @@ def keep(
             places[place] = highest
         result.append(Kept(highest, root, True, revision))
     if rows:
-        connection.execute(insert(notices), rows)
+        _INSERT.many(connection, rows)
         _count(connection, rows)
         if connection.dialect.name == "postgresql":
             _advance_sequence(connection, highest)
     if bodies:
-        connection.execute(insert(payloads), bodies)
+        _INSERT_BODY.many(connection, bodies)
     return result
 
 
@@ -102,11 +128,10 @@ def _seen(
     connection: Connection, arrived: Sequence[Notice],
 ) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int]]]:
     found: dict[bytes, tuple[int, dict[tuple[Any, ...], int]]] = {}
-    columns = (notices.c.id, notices.c.digest, notices.c.duplicate_of, notices.c.source,
-               notices.c.topic, notices.c.partition, notices.c.offset)
     for chunk in chunks(n.digest for n in arrived):
-        query = select(*columns).where(notices.c.digest.in_(chunk)).order_by(notices.c.id)
-        for number, digest, duplicate_of, *place in connection.execute(query):
+        rows = _BY_DIGEST(connection, digest=chunk[0]) if len(chunk) == 1 else connection.execute(
+            select(*_SEEN).where(notices.c.digest.in_(chunk)).order_by(notices.c.id))
+        for number, digest, duplicate_of, *place in rows:
             _, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
             places[tuple(place)] = number
     return found
@@ -115,6 +140,11 @@ def _seen(
 def _latest(connection: Connection, identifiers: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunks(identifiers):
+        if len(chunk) == 1:
+            number = _BY_IDENTIFIER(connection, identifier=chunk[0]).scalar()
+            if number is not None:
+                found[chunk[0]] = number
+            continue
         query = (select(notices.c.identifier, func.max(notices.c.id))
                  .where(notices.c.identifier.in_(chunk), notices.c.duplicate_of.is_(None))
                  .group_by(notices.c.identifier))
@@ -132,14 +162,7 @@ def _count(connection: Connection, rows: list[dict[str, Any]]) -> None:
         total["bytes"] += row["size"]
         total["last_received"] = max(total["last_received"], row["received"])
         total["last_notice"] = row["id"]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(streams)
-    new = statement.excluded
-    connection.execute(statement.on_conflict_do_update(
-        index_elements=["source", "topic"],
-        set_={"count": streams.c.count + new["count"], "bytes": streams.c.bytes + new["bytes"],
-              "last_received": new["last_received"], "last_notice": new["last_notice"]},
-    ), list(totals.values()))
+    _COUNT.many(connection, list(totals.values()))
 
 
 def identify(connection: Connection, number: int, identifier: str) -> None:
@@ -155,12 +178,7 @@ def load(connection: Connection, number: int) -> Notice:
     NotFound
         If there is no such notice.
     """
-    owner = func.coalesce(notices.c.duplicate_of, notices.c.id)
-    row = connection.execute(
-        select(*notices.c["source", "topic", "partition", "offset", "received", "sent"],
-               payloads.c.body)
-        .join(payloads, payloads.c.notice_id == owner)
-        .where(notices.c.id == number)).first()
+    row = _LOAD(connection, number=number).first()
     if row is None:
         raise NotFound("notice", number)
     return Notice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -32,6 +33,9 @@ KEYWORDS = (
 EQUATORIAL = ("C", "EQUATORIAL", "CELESTIAL", "ICRS", "FK5", "J2000")
 """Values of COORDSYS that mean right ascension and declination."""
 
+Header = Mapping[str, object]
+
+_STRUCTURE = ("COORDSYS", "INDXSCHM", "NSIDE", "ORDERING")
 _DISTANCES = {"distmu": "Mpc", "distsigma": "Mpc", "distnorm": "Mpc-2"}
 # warnings.catch_warnings changes the whole process: one thread at a time.
 _LOCK = threading.Lock()
@@ -182,8 +186,8 @@ def _inflate(content: bytes, name: str, limit: int) -> bytes:
     return b"".join(parts) if parts else content
 
 
-def _table(content: bytes, name: str) -> tuple[dict[str, npt.NDArray[Any]], fits.Header]:
-    """Return the columns, by upper-case name, and the header of the table with the map."""
+def _table(content: bytes, name: str) -> tuple[dict[str, npt.NDArray[Any]], Header]:
+    """Return columns, by upper-case name, and header values of the table with the map."""
     with fits.open(
         io.BytesIO(content), memmap=False, lazy_load_hdus=False, disable_image_compression=True
     ) as hdus:
@@ -205,7 +209,9 @@ def _table(content: bytes, name: str) -> tuple[dict[str, npt.NDArray[Any]], fits
         if not {c.upper() for c in names} - {"DISTMU", "DISTSIGMA", "DISTNORM"}:
             names = [*names, table.columns.names[0]]
         columns = {c.upper(): np.asarray(table.data[c]) for c in names}
-        return columns, table.header
+        # Cards are parsed when asked for, so all that can fail is asked for here.
+        header = {k: table.header[k] for k in _STRUCTURE if k in table.header}
+        return columns, {**header, **_extras(table.header)}
 
 
 def _numbers(name: str, column: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -214,16 +220,22 @@ def _numbers(name: str, column: str, values: npt.NDArray[Any]) -> npt.NDArray[An
     return values.astype(np.float64)
 
 
-def _meta(header: fits.Header) -> dict[str, object]:
-    return {
-        k: header[k]
-        for k in KEYWORDS
-        if k in header and isinstance(header[k], (str, bool, int, float))
-    }
+def _extras(header: fits.Header) -> Header:
+    """Return what the header says beyond the map; a damaged card there spoils nothing."""
+    extras = {}
+    for keyword in KEYWORDS:
+        with contextlib.suppress(KeyError, ValueError, fits.VerifyError):
+            if isinstance(value := header[keyword], (str, bool, int, float)):
+                extras[keyword] = value
+    return extras
+
+
+def _meta(header: Header) -> dict[str, object]:
+    return {k: header[k] for k in KEYWORDS if k in header}
 
 
 def _multiorder(
-    name: str, columns: Mapping[str, npt.NDArray[Any]], header: fits.Header
+    name: str, columns: Mapping[str, npt.NDArray[Any]], header: Header
 ) -> SkyMap:
     uniq = columns["UNIQ"]
     if uniq.dtype.kind not in "iu":
@@ -239,7 +251,7 @@ def _multiorder(
     return SkyMap(**values, meta=_meta(header))
 
 
-def _flat(name: str, columns: Mapping[str, npt.NDArray[Any]], header: fits.Header) -> SkyMap:
+def _flat(name: str, columns: Mapping[str, npt.NDArray[Any]], header: Header) -> SkyMap:
     scheme = str(header.get("INDXSCHM") or "IMPLICIT").strip()
     if scheme.upper() != "IMPLICIT":
         raise SkyMapError(name, f"INDXSCHM is {scheme!r}: a flat map of a part of the sky")

@@ -167,7 +167,8 @@ NAMES = sorted({
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
     st.sampled_from(["GRB 170817A", "S190814bv", "2024-01-01T00:00:00Z", "-0", "²",
-                     "0001-01-01T00:00:00+23:59", "data:;base64,AAAA", "U0lNUExFICA9", "\x00", "\ud800", "1e400"]),
+                     "0001-01-01T00:00:00+23:59", "data:;base64,AAAA", "U0lNUExFICA9",
+                     "\x00", "\ud800", "1e400"]),
     st.sampled_from([10**400, -(10**30), 2**63, math.inf, -math.inf]))
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
@@ -180,17 +181,27 @@ def _dump(value):
     return text.replace("NaN", "null").encode()
 
 
+def _texts(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value:
+            yield from _texts(each)
+            if isinstance(value, dict):
+                yield from _texts(value[each])
+
+
 def _sound(report):
     assert isinstance(report, Report)
     assert report.identifiers
     assert all(report.identifiers)
-    text = json.dumps(dict(report.facts), allow_nan=False) + json.dumps(report.flags)
-    assert "\\u0000" not in text
-    assert "\\ud800" not in text
+    json.dumps(dict(report.facts), allow_nan=False)
+    assert all(text.isprintable() for text in _texts(
+        [dict(report.facts), *report.flags, *report.identifiers, report.name, report.alert]))
     assert len(report.alert) <= 24
 
 
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(READERS)), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_wild_json_never_raises_anything_but_a_notice_error(topic, value):
     notice = Notice(_dump(value), topic=topic)
@@ -231,7 +242,7 @@ PIECES = [b"<", b">", b'"', b"&amp;", b"&x;", b"<!-- c -->", b"<?p?>", b"\xff", 
           b"Fermi", b"SWIFT"]
 
 
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(XML)), st.integers(0, 30), st.sampled_from(PIECES)),
                 max_size=4))
 def test_mutated_xml_never_raises_anything_but_a_notice_error(changes):

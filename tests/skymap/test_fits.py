@@ -263,6 +263,19 @@ def test_damaged_headers_give_a_map_or_our_error_and_nothing_else(data):
     assert skymap.prob.sum() == pytest.approx(1)
 
 
+def test_a_damaged_card_that_is_not_needed_costs_nothing_else(simple):
+    content = multiorder(simple).replace(b"ORDERING= 'NUNIQ   '", b"OBJECT  = 'GW\x80\x01    '")
+    assert b"\x80" in content
+    skymap = fits.read(content)
+    assert (skymap.cells, skymap.meta) == (15, {})
+
+
+def test_a_damaged_card_that_is_needed_is_refused():
+    content = encode([("PROB", "D", np.full(48, 1 / 48))], ORDERING="RING")
+    with pytest.raises(SkyMapError, match="^sky map: is damaged FITS: VerifyError"):
+        fits.read(content.replace(b"ORDERING= 'RING    '", b"ORDERING= 'RI\x80\x01    "))
+
+
 @pytest.mark.parametrize("rows", [10**9, 10**15, 10**18])
 def test_a_header_that_promises_too_many_rows_costs_no_memory(simple, rows):
     content = multiorder(simple)

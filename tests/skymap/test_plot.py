@@ -55,20 +55,20 @@ def test_the_same_map_gives_the_same_bytes(tmp_path, draw, suffix):
 
 
 def test_threads_draw_the_same_pictures_as_one_alone(tmp_path):
-    maps = [make.cone(ra, 40, 5, 0.9) for ra in (20, 120, 220, 320)]
+    maps = [make.cone(ra, 40, 5, 0.9) for ra in (20, 120, 220)]
 
     def work(job):
         number, folder = job
         for draw in DRAWINGS:
-            draw(maps[number], folder / f"{draw.__name__}{number}.png", f"event {number}")
+            draw(maps[number], folder / f"{draw.__name__}{number}.png", f"event {number}", dpi=80)
 
     alone, together = tmp_path / "alone", tmp_path / "together"
     alone.mkdir()
     together.mkdir()
-    for number in range(4):
+    for number in range(3):
         work((number, alone))
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, [(n, together) for n in range(4)]))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, [(n, together) for n in range(3)]))
     for path in alone.iterdir():
         assert (together / path.name).read_bytes() == path.read_bytes()
 
@@ -79,8 +79,7 @@ def test_threads_draw_the_same_pictures_as_one_alone(tmp_path):
 )
 def test_any_title_can_be_written(tmp_path, draw, title):
     skymap = make.cone(200, 40, 5, 0.9)
-    draw(skymap, tmp_path / "map.png", title)
-    draw(skymap, tmp_path / "map.svg", title)
+    draw(skymap, tmp_path / "map.png", title, dpi=50)
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
