@@ -37,6 +37,7 @@ from .errors import (
 from .ledger import jobs as rows
 from .ledger.engine import read, write
 from .ledger.jobs import Claim, Draft, Sendable
+from .notice import Notice
 from .streams.registry import check_options, origin
 
 log = logging.getLogger(__name__)
@@ -324,12 +325,31 @@ def run(number: int) -> None:
     if claim is None:
         log.debug("job %d is not there to be run", number)
         return
+    global _running
     _keeper.watch(claim)
+    _running = claim
     try:
         problem, trace, final = _call(claim)
     finally:
+        _running = None
         _keeper.forget()
     _settle(claim, problem, trace, final)
+
+
+_running: Claim | None = None
+
+
+def current_notice() -> Notice:
+    """Return the notice that the running job was submitted for.
+
+    Raises
+    ------
+    LookupError
+        If no job runs here, or it is about no notice.
+    """
+    if _running is None or _running.notice is None:
+        raise LookupError("no job about a notice runs in this process")
+    return _running.notice
 
 
 def _call(claim: Claim) -> tuple[str | None, str | None, bool]:

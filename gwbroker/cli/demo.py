@@ -130,6 +130,9 @@ def _publish(
         if sample.expect == "duplicate":
             # To be recognised as one it must come second.
             _arrived(supervisor, sample)
+        if sample.topic == "gcn.circulars":
+            # People write about an event that is known.
+            _settled(supervisor)
         if sample.road == "kafka":
             kafka.publish(sample.topic, sample.payload())
         else:
@@ -152,6 +155,20 @@ def _arrived(supervisor: Supervisor, sample: Sample) -> None:
         with read() as connection:
             if any(row["sha256"] == digest for row in notices.listing(connection)):
                 return
+        time.sleep(0.05)
+
+
+def _settled(supervisor: Supervisor) -> None:
+    from ..ledger import jobs
+    from ..ledger.engine import read
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        supervisor.check()
+        with read() as connection:
+            waiting = jobs.counts(connection)
+        if not set(waiting.get("events", {})) - {"dead"}:
+            return
         time.sleep(0.05)
 
 

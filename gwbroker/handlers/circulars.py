@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .. import jobs
 from ..errors import NoticeError
 from ..notice import Notice
 from ..streams import gcn
@@ -15,17 +16,36 @@ from .unified import load
 NAMES = re.compile(
     r"\b(M?S\d{6}[a-z]{1,4}|(?:GRB|XRF|FRB) ?\d{6,8}[A-Z]{0,2}|IceCube-\d{6}[A-Z]"
     r"|GW\d{6}(?:_\d{6})?|EP\d{6}[a-z]|KM3-\d{6}[A-Z])\b", re.ASCII)
+LATER = (60.0, 1800.0)
+"""Seconds after which a circular whose event is not known is tried again."""
+
 TRIGGERS = (
     # How Fermi's and Swift's own circulars quote their trigger numbers.
-    ("Fermi", re.compile(r"Fermi[^.]{0,400}?\(trigger (\d{9})", re.ASCII)),
-    ("Swift", re.compile(r"Swift[^.]{0,400}?\(trigger ?= ?(\d{6,9})\)", re.ASCII)),
+    ("Fermi", re.compile(r"Fermi.{0,400}?\(trigger (\d{9})", re.ASCII | re.DOTALL)),
+    ("Swift", re.compile(r"Swift.{0,400}?\(trigger ?= ?(\d{6,9})\)", re.ASCII | re.DOTALL)),
 )
 
 
 @gcn.handler(gcn.CIRCULARS)
 def on_circular(notice: Notice) -> None:
-    """Attach a circular to the event that it is about, if that is known; it never opens one."""
-    events.attach(notice, names_in(notice), alert="circular")
+    """Attach a circular to the event that it is about; it never opens one.
+
+    One of today whose event is not known yet is tried again later, for notice and
+    circular come by different roads.
+    """
+    names = names_in(notice)
+    if events.attach(notice, names, alert="circular") is None and is_recent(notice):
+        for delay in LATER:
+            jobs.submit(events.attach_later, names, delay=delay, notice=notice.id,
+                        key=f"circular:{notice.id}:{delay:g}")
+
+
+def is_recent(notice: Notice) -> bool:
+    """Tell whether a circular was written within a day of its arrival."""
+    created = load(notice).get("createdOn")
+    if not isinstance(created, int | float):
+        return False
+    return abs(notice.received.timestamp() - created / 1000) < 86400
 
 
 def names_in(notice: Notice) -> list[str]:

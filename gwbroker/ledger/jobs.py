@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     and_,
@@ -144,7 +145,8 @@ def _row(draft: Draft, now: float) -> dict[str, Any]:
     }
 
 
-_number, _claimant = bindparam("number"), bindparam("worker")
+_number: BindParameter[int] = bindparam("number")
+_claimant: BindParameter[str] = bindparam("worker")
 _mine = (jobs.c.id == _number, jobs.c.claimant == _claimant, jobs.c.state == "running")
 _CLAIM = Prepared(lambda now, _: update(jobs).where(
     jobs.c.id == _number, text("jobs.state IN ('pending', 'sent', 'waiting')"),
@@ -237,7 +239,7 @@ def successor(connection: Connection, serial: str | None) -> list[Sendable]:
     if serial is None:
         return []
     row = _SUCCESSOR(connection, subject=serial).first()
-    return mark_sent(connection, [Sendable(*row)]) if row else []
+    return mark_sent(connection, [Sendable(row.id, row.handler, row.queue)]) if row else []
 
 
 def mark_sent(connection: Connection, sendable: list[Sendable]) -> list[Sendable]:

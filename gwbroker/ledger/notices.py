@@ -131,7 +131,8 @@ def _seen(
     for chunk in chunks(n.digest for n in arrived):
         rows = _BY_DIGEST(connection, digest=chunk[0]) if len(chunk) == 1 else connection.execute(
             select(*_SEEN).where(notices.c.digest.in_(chunk)).order_by(notices.c.id))
-        for number, digest, duplicate_of, *place in rows:
+        for row in rows:
+            number, digest, duplicate_of, *place = tuple(row)
             _, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
             places[tuple(place)] = number
     return found

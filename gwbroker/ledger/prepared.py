@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Float, bindparam, extract, func
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.expression import Executable
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 
 
 class Prepared:
@@ -26,7 +25,7 @@ class Prepared:
         statement. Values go in as the driver takes them: JSON as text, bytes as bytes.
     """
 
-    def __init__(self, build: Callable[[ColumnElement[Any], Any], Executable]) -> None:
+    def __init__(self, build: Callable[[ColumnElement[Any], Any], ClauseElement]) -> None:
         self._build = build
         self._texts: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
 
@@ -55,8 +54,8 @@ class Prepared:
         now: Any = extract("epoch", func.clock_timestamp()) if shared \
             else bindparam("now", type_=Float())
         insert = postgresql.insert if shared else sqlite.insert
-        compiled = self._build(now, insert).compile(dialect=connection.dialect)
-        order = list(compiled.positiontup) if compiled.positional else None  # type: ignore[attr-defined]
+        compiled: Any = self._build(now, insert).compile(dialect=connection.dialect)
+        order = list(compiled.positiontup) if compiled.positional else None
         return str(compiled), order, dict(compiled.params)
 
 

@@ -37,9 +37,9 @@ def notice_type(notice: Notice) -> NoticeType | None:
     packet = voevent.read(notice)
     text = packet.params.get("Packet_Type", "").strip()
     # SVOM and others put a text of their own there.
-    if not (text.isascii() and text.isdigit() and len(text) <= 6) or int(text) not in NoticeType._value2member_map_:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
         return None
-    return NoticeType(int(text))
+    return NoticeType._value2member_map_.get(int(text))
 
 
 class GCNStream:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ..jobs import outbox
+from sqlalchemy import Connection
+
+from ..jobs import current_notice, outbox, task
 from ..ledger import events as rows
 from ..ledger.engine import write
 from ..notice import Notice
@@ -111,12 +113,25 @@ def attach(notice: Notice, names: Sequence[str], alert: str = CIRCULAR) -> int |
     if notice.id is None:
         raise ValueError("the notice is not in the ledger; accept() it first")
     with write() as connection:
-        for name in names:
-            number = rows.search(connection, name)
-            if number is not None:
-                rows.link(connection, number, notice.id, alert,
-                          _seconds(notice.sent or notice.received))
-                return number
+        return _attach(connection, notice.id, names, alert, notice.sent or notice.received)
+
+
+@task()
+def attach_later(names: list[str]) -> None:
+    """Try again to link a circular to its event; the job's notice is the circular."""
+    notice = current_notice()
+    with write() as connection:
+        _attach(connection, notice.id or 0, names, CIRCULAR, notice.sent or notice.received)
+
+
+def _attach(
+    connection: Connection, notice: int, names: Sequence[str], alert: str, moment: datetime,
+) -> int | None:
+    for name in names:
+        number = rows.search(connection, name)
+        if number is not None:
+            rows.link(connection, number, notice, alert, _seconds(moment))
+            return number
     return None
 
 

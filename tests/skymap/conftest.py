@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import io
 import json
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from astropy.io import fits as astropy_fits
 
 from gwbroker.skymap import SkyMap, fits
 
@@ -66,3 +68,31 @@ def simple() -> SkyMap:
     density /= (density * SkyMap(uniq, density).area).sum()
     ones = np.ones(len(uniq))
     return SkyMap(uniq, density, 100 * ones, 20 * ones, 1e-4 * ones, {"OBJECT": "test"})
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """Return a function that makes a FITS file with one table of (name, format, values)."""
+    return _encode
+
+
+@pytest.fixture(scope="session")
+def multiorder():
+    """Return a function that makes a multi-order FITS file, some columns changed."""
+    return _multiorder
+
+
+def _encode(columns, **header):
+    """Return a FITS file with one table; columns are (name, format, values)."""
+    table = astropy_fits.BinTableHDU.from_columns(
+        [astropy_fits.Column(n, f, array=v) for n, f, v in columns]
+    )
+    table.header.update({"PIXTYPE": "HEALPIX", **header})
+    buffer = io.BytesIO()
+    astropy_fits.HDUList([astropy_fits.PrimaryHDU(), table]).writeto(buffer)
+    return buffer.getvalue()
+
+
+def _multiorder(skymap, **change):
+    columns = {"UNIQ": ("K", skymap.uniq), "PROBDENSITY": ("D", skymap.probdensity), **change}
+    return _encode([(n, f, v) for n, (f, v) in columns.items()], ORDERING="NUNIQ")

@@ -1,0 +1,101 @@
+"""Damaged, truncated and hostile files: refused with our error, at no cost."""
+
+import gzip
+import io
+import zlib
+
+import numpy as np
+import pytest
+from astropy.io import fits as astropy_fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gwbroker.errors import SkyMapError
+from gwbroker.skymap import fits
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0", b"not a map", b"<?xml version='1.0'?>", b"SIMPLE  =", b"\x1f\x8b"]
+)
+def test_what_is_not_fits_is_refused(content):
+    with pytest.raises(SkyMapError, match=r"^thing.fits: "):
+        fits.read(content, "thing.fits")
+
+
+def test_fits_without_a_table_is_refused():
+    buffer = io.BytesIO()
+    astropy_fits.PrimaryHDU(np.zeros((4, 4))).writeto(buffer)
+    with pytest.raises(SkyMapError, match="has no table"):
+        fits.read(buffer.getvalue())
+
+
+@pytest.mark.parametrize("part", [0.0001, 0.002, 0.004, 0.005, 0.008, 0.01, 0.5, 0.99, 0.9963])
+@pytest.mark.parametrize("packed", [False, True])
+def test_truncated_files_are_refused(gwalert, part, packed):
+    content = gzip.compress(gwalert, 1) if packed else gwalert
+    with pytest.raises(SkyMapError, match=r"^cut.fits: "):
+        fits.read(content[: int(part * len(content))], "cut.fits")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_headers_give_a_map_or_our_error_and_nothing_else(encode, data):
+    content = bytearray(
+        encode(
+            [("UNIQ", "K", np.arange(4, 16)), ("PROBDENSITY", "D", np.full(12, 1 / 4 / np.pi))],
+            ORDERING="NUNIQ", COORDSYS="C", OBJECT="GW",
+        )
+    )
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, 40 * 80 + 2880))
+        content[place] = data.draw(st.integers(0, 255))
+    try:
+        skymap = fits.read(bytes(content))
+    except SkyMapError:
+        return
+    assert skymap.prob.sum() == pytest.approx(1)
+
+
+def test_a_damaged_card_that_is_not_needed_costs_nothing_else(multiorder, simple):
+    content = multiorder(simple).replace(b"ORDERING= 'NUNIQ   '", b"OBJECT  = 'GW\x80\x01    '")
+    assert b"\x80" in content
+    skymap = fits.read(content)
+    assert (skymap.cells, skymap.meta) == (15, {})
+
+
+def test_a_damaged_card_that_is_needed_is_refused(encode):
+    content = encode([("PROB", "D", np.full(48, 1 / 48))], ORDERING="RING")
+    with pytest.raises(SkyMapError, match="is damaged FITS: VerifyError"):
+        fits.read(content.replace(b"ORDERING= 'RING    '", b"ORDERING= 'RING     "))
+
+
+@pytest.mark.parametrize("rows", [10**9, 10**15, 10**18])
+def test_a_header_that_promises_too_many_rows_costs_no_memory(multiorder, simple, rows):
+    content = multiorder(simple)
+    card = b"NAXIS2  =                   15"
+    assert card in content
+    with pytest.raises(SkyMapError, match=r"^big.fits: "):
+        fits.read(content.replace(card, b"NAXIS2  = %20d" % rows), "big.fits")
+
+
+def test_a_gzip_bomb_is_stopped_at_the_limit():
+    bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = bytes(2**20)
+    content = b"".join(bomb.compress(block) for _ in range(64)) + bomb.flush()
+    with pytest.raises(SkyMapError, match="larger than 1048576 bytes after decompression"):
+        fits.read(content, limit=2**20)
+    many = gzip.compress(block[: 2**19]) * 3
+    with pytest.raises(SkyMapError, match="larger than 1048576 bytes after decompression"):
+        fits.read(many, limit=2**20)
+
+
+def test_a_file_larger_than_the_limit_is_refused(tmp_path):
+    path = tmp_path / "large.fits"
+    path.write_bytes(bytes(2000))
+    with pytest.raises(SkyMapError, match=r"large.fits: is larger than 1000 bytes"):
+        fits.read(path, limit=1000)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SkyMapError, match=r"none.fits: cannot be read: No such file"):
+        fits.read(tmp_path / "none.fits")
