@@ -39,8 +39,9 @@ napoleon_google_docstring = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 # A type from elsewhere is named as its own documentation names it; there is nothing to link to.
+nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!gwbroker\.)(.*)"),
     ("py:.*", r"gwbroker\..*\.(Handler|Function|T)"),
-    ("py:.*", r"gwbroker\.(ledger|skymap|listeners|streams\.registry)\..*"),
+    ("py:.*", r"gwbroker\.(conf|ledger|skymap|listeners|streams\.registry)\..*"),
 ]

@@ -69,7 +69,8 @@ def make() -> Celery:
         broker_connection_max_retries=None,
         # Messages hold no more than a job's number, which the sweep can send again:
         # nothing is to be redelivered by Redis.
-        broker_transport_options={"visibility_timeout": 7 * 86400, **patience},
+        broker_transport_options={"visibility_timeout": 7 * 86400,
+                                  "queue_order_strategy": "priority", **patience},
         redis_socket_connect_timeout=5,
         redis_socket_keepalive=over_tcp,
         task_publish_retry=False,

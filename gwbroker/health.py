@@ -108,8 +108,6 @@ def _workers() -> Iterator[Finding]:
             serving.setdefault(queue["name"], []).append(worker)
     for queue in QUEUES:
         workers = serving[queue]
-        if queue == "listeners" and not settings().sources:
-            continue
         if workers:
             yield Finding(f"worker {queue}", Level.OK, f"served by {', '.join(workers)}")
         else:

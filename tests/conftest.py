@@ -18,6 +18,7 @@ for _name in [name for name in os.environ if name.startswith("GWBROKER_")]:
     del os.environ[_name]
 os.environ["GWBROKER_HOME"] = str(SESSION_HOME)
 os.environ["XDG_CONFIG_HOME"] = str(SESSION_HOME / "config")
+(SESSION_HOME / "config").mkdir()
 
 from gwbroker import dispatch, jobs  # noqa: E402
 from gwbroker.conf import settings  # noqa: E402

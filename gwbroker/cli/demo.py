@@ -71,7 +71,7 @@ def _run(
     with MockKafka() as kafka, VOEventServer(interval=15) as voevents:
         (home / "gwbroker.toml").write_text(
             f'[kafka.demo]\nbootstrap_servers = "{kafka.bootstrap_servers}"\n'
-            f'options = {{ "fetch.wait.max.ms" = 50 }}\n'
+            f'refresh = 1.0\noptions = {{ "fetch.wait.max.ms" = 50 }}\n'
             f'[vtp.demo]\naddress = "{voevents.host}:{voevents.port}"\n')
         try:
             _start(console, supervisor, voevents, timeout)

@@ -22,10 +22,19 @@ if TYPE_CHECKING:
 
 
 def copy_products(output: Path) -> Path:
-    """Copy the products out of the demo's home; return the folder."""
+    """Copy the products out of the demo's home; return the folder.
+
+    What an earlier demo left there goes, and nothing else does.
+    """
     from ..products import folder
 
+    marker = output / ".made-by-gwbroker-demo"
+    if marker.exists():
+        for name in marker.read_text().splitlines():
+            shutil.rmtree(output / name, ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
+    made = sorted(path.name for path in folder().iterdir()) if folder().is_dir() else []
+    marker.write_text("\n".join(made))
     if folder().is_dir():
         shutil.copytree(folder(), output, dirs_exist_ok=True)
     return output.absolute()
@@ -59,7 +68,7 @@ def show(console: Console, samples: list[Sample], folder: Path, seconds: float) 
             console.print(f"[yellow]flag[/yellow]  {event['name']}, notice {flag['notice']}: ",
                           flag["problem"], markup=True)
     console.print(_times(notices, jobs))
-    pictures = sorted(folder.rglob("*.png"))
+    pictures = [p for e in events for p in e["products"] if p["path"].endswith(".png")]
     console.print(f"{len(samples)} messages sent, {len(notices)} kept, {len(jobs)} jobs, "
                   f"{len(events)} events, {len(pictures)} pictures in {seconds:.1f} s.")
     console.print(f"The pictures, maps and summaries are in [bold]{folder}[/bold]")

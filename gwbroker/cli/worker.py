@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import click
 
-DEFAULT_QUEUES = "general,listeners"
+DEFAULT_QUEUES = "listeners,general"
+"""In this order: a listener that has to start again goes before any backlog of jobs."""
+
 SERIAL = ("openmp", "events")
 
 
@@ -60,8 +62,12 @@ def complete(args: Sequence[str], sources: int, log_level: str) -> list[str]:
         else:
             number = cores()
         result += ["--concurrency", str(number)]
+    if any(queue in SERIAL for queue in queues) and "--disable-prefetch" not in args:
+        # What this worker cannot start yet is for another one.
+        result.append("--disable-prefetch")
     if option(args, "-n", "--hostname") is None:
-        role = next((queue for queue in queues if queue in SERIAL), queues[0])
+        role = next((queue for queue in queues if queue in SERIAL),
+                    "general" if "general" in queues else queues[0])
         result += ["--hostname", f"{role}@{socket.gethostname()}"]
     if option(args, "-l", "--loglevel") is None:
         result += ["--loglevel", log_level]

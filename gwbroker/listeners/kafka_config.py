@@ -61,6 +61,8 @@ def consumer_config(cluster: KafkaCluster) -> dict[str, Any]:
         "auto.offset.reset": cluster.start,
         "allow.auto.create.topics": False,
         "fetch.error.backoff.ms": 200,
+        # Several alerts with their sky maps in one answer.
+        "fetch.message.max.bytes": 16 * 1024 * 1024,
         # Memory that may hold messages not yet handed to us.
         "queued.max.messages.kbytes": 32768,
         **cluster.options,

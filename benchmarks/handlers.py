@@ -1,0 +1,18 @@
+"""The handlers that the measured broker has besides the built-in ones."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.marks import mark
+from gwbroker.notice import Notice
+from gwbroker.streams import kafka
+
+TOPIC = "benchmark.notices"
+
+
+@kafka.handler(TOPIC, name="benchmark.begin", retries=0)
+def begin(notice: Notice) -> None:
+    """Say when it began; does nothing else."""
+    now = time.time()
+    mark(notice.received.timestamp(), now)

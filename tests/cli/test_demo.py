@@ -1,0 +1,43 @@
+"""The demo, as a newcomer sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .. import servers
+
+
+@pytest.mark.slow
+def test_the_demo_ends_well_and_leaves_pictures_and_no_process(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gwbroker", "demo", "--output", str(output)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True)
+    said, _ = child.communicate(timeout=240)
+    assert child.returncode == 0, said
+    pictures = sorted(output.rglob("*.png"))
+    assert len(pictures) == 26
+    assert all(picture.stat().st_size > 20_000 for picture in pictures)
+    summaries = [json.loads(path.read_text()) for path in output.rglob("*summary.json")]
+    assert {"S170817a", "S190814bv", "MS200101a"} <= {s["event"] for s in summaries}
+    for words in ("duplicate of", "revision of", "dead", "retracted", "27 deg²",
+                  "From arrival to handler", str(output)):
+        assert words in said
+    assert not servers.of_session(child.pid)
+    assert not list(tmp_path.glob("gwbroker-demo-*"))
+
+
+def test_a_demo_that_cannot_finish_says_why_and_fails(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gwbroker", "demo", "--output", str(tmp_path), "--timeout", "0.5"],
+        capture_output=True, text=True, timeout=120,
+        env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode != 0
+    assert "did not start within" in done.stdout + done.stderr
