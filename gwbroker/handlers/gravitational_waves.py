@@ -72,7 +72,8 @@ def read_gwalert(notice: Notice) -> Report:
         fields.flag("event", f"{shown(event)} is not a JSON object")
     inner = Fields(event if isinstance(event, dict) else {})
     skymap = inner.values.get("skymap")
-    embedded = inner.attempt(lambda: healpix.check("skymap", skymap)) if skymap is not None else None
+    embedded = None if skymap is None else inner.attempt(
+        lambda: healpix.check("skymap", skymap))
     time = inner.time("time")
     made = _facts(inner)
     return Report(
