@@ -61,6 +61,8 @@ def make() -> Celery:
         task_routes={"gwbroker.listeners.*": {"queue": "listeners"}},
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=60.0,
+        # What handlers print, and tracebacks of threads, stay in one piece.
+        worker_redirect_stdouts=False,
         worker_send_task_events=True,
         task_send_sent_event=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -74,9 +76,7 @@ def make() -> Celery:
         redis_socket_connect_timeout=5,
         redis_socket_keepalive=over_tcp,
         task_publish_retry=False,
-        # Everything on the schedule runs every few seconds; a file of last runs
-        # could only be found damaged after a kill.
-        beat_scheduler="celery.beat:Scheduler",
+        beat_scheduler="gwbroker.schedule:QuietScheduler",
         beat_max_loop_interval=1.0,
         enable_utc=True,
         timezone="UTC",

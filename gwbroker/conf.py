@@ -378,6 +378,8 @@ def effective() -> list[tuple[str, Any, str]]:
     for key, value in _flatten(settings().model_dump(mode="json")):
         if isinstance(value, str) and "://" in value:
             value = mask_url(value)
+        if ".options." in key and any(word in key for word in ("password", "secret", "pem")):
+            value = "**********"
         preset = key.split(".")[0] == "kafka" and settings().kafka[key.split(".")[1]].preset
         filled = preset and key.split(".")[2] in PRESETS[preset]
         default = f"preset {preset}" if filled else "default"

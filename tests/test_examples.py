@@ -134,7 +134,9 @@ def test_a_generated_package_is_called(environment: Environment, tmp_path: Path)
 
 
 @pytest.mark.parametrize("package", ["hello-handlers", "night-watch"])
-def test_the_tests_of_a_package_pass(environment: Environment, tmp_path: Path, package: str) -> None:
+def test_the_tests_of_a_package_pass(
+    environment: Environment, tmp_path: Path, package: str,
+) -> None:
     source = environment.folder.parent / package
     said = environment.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir",
                            source, source, cwd=tmp_path, GWBROKER_HOME=str(tmp_path))

@@ -91,7 +91,7 @@ def test_json_that_is_none_is_a_notice_error(payload: bytes):
 
 
 def test_the_error_says_where_and_what():
-    with pytest.raises(NoticeError, match="line 2 column 8") as caught:
+    with pytest.raises(NoticeError, match="line 2 column 9") as caught:
         Notice(b'{"a": 1,\n "far": nonsense}').json()
     assert "nonsense" in str(caught.value)
     assert caught.value.field == "payload"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import click
 from docutils import nodes
@@ -163,7 +163,7 @@ class LedgerTables(Written):
 class Options(Written):
     """The options that a handler's decorator takes, with their defaults."""
 
-    MEANING = {
+    MEANING: ClassVar[dict[str, str]] = {
         "queue": "``general``, ``openmp`` or ``events``: which worker calls it",
         "retries": "how often a failed call is tried again (0 to 100)",
         "backoff": "seconds before the first retry; doubled for each further one, with jitter, "
@@ -210,8 +210,17 @@ DIRECTIVES = {
 }
 
 
+def keep_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str],
+) -> None:
+    """Keep napoleon from taking what stands before a colon for the type of a property."""
+    if what == "property" and lines:
+        lines[0] = lines[0].replace(": ", "; ", 1)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Tell Sphinx of the directives."""
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
+    app.connect("autodoc-process-docstring", keep_colons, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

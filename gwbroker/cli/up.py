@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -45,6 +46,7 @@ def start_all(
             raise SupervisorError(f"Redis does not answer at {mask_url(url)}; is it running? "
                                   "See GWBROKER_BROKER_URL")
         time.sleep(0.05)
+    os.environ["_GWBROKER_UP"] = "1"
     gwbroker = [sys.executable, "-m", "gwbroker"]
     supervisor.add("general", [*gwbroker, "worker"])
     supervisor.add("openmp", [*gwbroker, "worker", "-Q", "openmp"])

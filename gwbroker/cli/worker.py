@@ -65,6 +65,8 @@ def complete(args: Sequence[str], sources: int, log_level: str) -> list[str]:
     if any(queue in SERIAL for queue in queues) and "--disable-prefetch" not in args:
         # What this worker cannot start yet is for another one.
         result.append("--disable-prefetch")
+    # Nothing here uses what workers tell each other; it costs a second at every start.
+    result += [flag for flag in ("--without-mingle", "--without-gossip") if flag not in args]
     if option(args, "-n", "--hostname") is None:
         role = next((queue for queue in queues if queue in SERIAL),
                     "general" if "general" in queues else queues[0])
@@ -106,7 +108,8 @@ def worker(ctx: click.Context, args: tuple[str, ...]) -> None:
     from ..ledger.engine import check
 
     check()
-    celery_context(ctx.find_root())
+    # `up` shows the logs of many processes; their banners would only be noise.
+    celery_context(ctx.find_root(), quiet="_GWBROKER_UP" in os.environ)
     full = complete(args, len(settings().sources), settings().log_level)
     sys.argv = ["gwbroker", "worker", *full]
     with celery_worker.make_context("worker", full, parent=ctx.find_root()) as inner:

@@ -30,13 +30,20 @@ from ..conf import KafkaCluster
 from ..errors import GWBrokerError, LedgerUnavailable
 from ..notice import Notice, utcnow
 from .kafka_config import consumer_config
-from .quiet import QuietLog
+from .quiet import QuietFilter, QuietLog
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
          KafkaError._UNKNOWN_PARTITION)
+
+
+def _librdkafka_log(source: str) -> logging.Logger:
+    logger = logging.getLogger(f"{__name__}.librdkafka.{source}")
+    if not logger.filters:
+        logger.addFilter(QuietFilter())
+    return logger
 
 
 class KafkaReaderError(GWBrokerError):
@@ -91,7 +98,8 @@ class KafkaReader:
         """
         try:
             consumer = self._consumer = Consumer(
-                consumer_config(self.cluster) | {"error_cb": self._on_error}, logger=log)
+                consumer_config(self.cluster) | {"error_cb": self._on_error},
+                logger=_librdkafka_log(self.source))
         except KafkaException as e:
             raise KafkaReaderError(
                 f"{self.source}: librdkafka refuses its settings: {e.args[0].str()}") from None
@@ -130,8 +138,9 @@ class KafkaReader:
         ]
         missing = set(self.topics - found.keys())
         if missing - self._missing:
-            log.info("%s: not there yet, will be read as soon as they are: %s", self.source,
-                     ", ".join(sorted(missing - self._missing)))
+            log.info("%s: %d topics are not there yet and will be read as soon as they are",
+                     self.source, len(missing))
+            log.debug("%s: missing %s", self.source, ", ".join(sorted(missing)))
         self._missing = missing
         if fresh and not self._assign(consumer, fresh):
             return
@@ -154,7 +163,7 @@ class KafkaReader:
             self._assigned.add((place.topic, place.partition))
         usable = [place for place in known if place.error is None]
         consumer.incremental_assign(usable)
-        log.info("%s: reads %s", self.source,
+        log.info("%s: now also reads %s", self.source,
                  ", ".join(sorted({place.topic for place in usable})))
         return True
 

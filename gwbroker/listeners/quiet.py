@@ -35,3 +35,30 @@ class QuietLog:
             message += " (and %d more like this since the last such line)"
             args = (*args, more)
         self.logger.log(level, message, *args)
+
+
+class QuietFilter(logging.Filter):
+    """Lets one record of each kind pass per interval; the kind is the first word.
+
+    For librdkafka, which writes the same line some twenty times a second while a broker is
+    down.
+
+    Parameters
+    ----------
+    interval : float
+        Shortest time between two records of one kind, in seconds.
+    """
+
+    def __init__(self, interval: float = 60.0) -> None:
+        super().__init__()
+        self.interval = interval
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be written."""
+        kind = record.getMessage().split(" ", 1)[0]
+        now = time.monotonic()
+        if now - self._passed.get(kind, -self.interval) < self.interval:
+            return False
+        self._passed[kind] = now
+        return True

@@ -38,7 +38,7 @@ def decode(notice: Notice) -> Any:
     if notice.payload.startswith(_AVRO):
         found = records(notice)
         return found[0] if len(found) == 1 else found
-    if notice.payload[:1].strip() in (b"{", b"[") or notice.payload[:64].lstrip()[:1] in b"{[":
+    if notice.payload[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return notice.json()
     return notice.payload
 

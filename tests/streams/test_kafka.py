@@ -41,7 +41,7 @@ def test_a_message_is_wanted_by_its_topic_alone():
 
 
 @pytest.mark.parametrize(("payload", "content"), [
-    (b'{"a": 1}', {"a": 1}), (b" \n[1]", [1]), (b"text", b"text"), (b"", b""),
+    (b'{"a": 1}', {"a": 1}), (b" \n[1]", [1]), (b"\xef\xbb\xbf{}", {}), (b"  ", b"  "), (b"text", b"text"), (b"", b""),
     (b"\xff\x00", b"\xff\x00"), (b"<a/>", b"<a/>"),
 ])
 def test_where_gets_json_as_a_value_and_else_the_bytes(payload: bytes, content: object):

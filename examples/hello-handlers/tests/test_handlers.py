@@ -1,8 +1,9 @@
 """The decorator returns the function unchanged, so a test calls it directly."""
 
 import pytest
-from gwbroker.errors import NoticeError
 from hello_handlers import handlers, sky
+
+from gwbroker.errors import NoticeError
 
 
 def test_a_position_is_read():
