@@ -34,7 +34,7 @@ NOT_RUN = re.compile(
     # They block, need a network, a pool, a server, or change the machine.
     r"gwbroker (up|demo|worker|beat|flower|status|condor|inspect|control)\b"
     r"|export GWBROKER_CONFIG=/|git |make\b|pip |python -m pip|createuser|createdb|psql|pg_dump"
-    r"|cd |\. |\.venv/bin/|condor_|ssh |systemctl|python -m pytest|sudo |chmod |redis-cli|docker |curl ")
+    r"|cd |\. |\.venv/bin/|condor_|ssh |systemctl|python -m pytest|sudo |chmod |curl ")
 NEEDED = ("sqlite3",)
 """Programs that a machine may lack; a command with one is then left out."""
 
