@@ -70,8 +70,9 @@ def make() -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         # Messages hold no more than a job's number, which the sweep can send again:
-        # nothing is to be redelivered by Redis.
-        broker_transport_options={"visibility_timeout": 7 * 86400,
+        # nothing is to be redelivered by Redis. And nobody is to wait for a Redis that is
+        # away (kombu would, 6 s for each message): the sweep sends later.
+        broker_transport_options={"visibility_timeout": 7 * 86400, "max_retries": 0,
                                   "queue_order_strategy": "priority", **patience},
         redis_socket_connect_timeout=5,
         redis_socket_keepalive=over_tcp,

@@ -252,9 +252,12 @@ def effective() -> list[tuple[str, Any, str]]:
             value = mask_url(value)
         if ".options." in key and any(word in key for word in ("password", "secret", "pem")):
             value = "**********"
-        preset = key.split(".")[0] == "kafka" and settings().kafka[key.split(".")[1]].preset
-        filled = preset and key.split(".")[2] in PRESETS[preset]
-        default = f"preset {preset}" if filled else "default"
+        default = "default"
+        if key.startswith("kafka."):
+            _, name, field = key.split(".", 2)
+            preset = settings().kafka[name].preset
+            if preset and field in PRESETS[preset]:
+                default = f"preset {preset}"
         rows.append((key, value, where.get(key) or next(
             (o for k, o in where.items() if key.startswith(k + ".") or k.startswith(key + ".")),
             default)))

@@ -97,6 +97,9 @@ def _load_place(place: str) -> None:
     elif "/" in place or place.endswith(".py"):
         raise HandlerError(place, "there is no such file or folder",
                            "Correct `handlers` in the settings (GWBROKER_HANDLERS)")
+    elif importlib.util.find_spec(place.partition(".")[0]) is None:
+        raise HandlerError(place, "there is neither a file, a folder nor a Python module of "
+                           "this name", "Correct `handlers` in the settings (GWBROKER_HANDLERS)")
     else:
         _walk(importlib.import_module(place))
 

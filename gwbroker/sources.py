@@ -74,7 +74,7 @@ class KafkaCluster(_Table):
     refresh: float = Field(
         5.0, gt=0, le=300, description="Seconds between looks for new topics and partitions.")
     options: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="Further librdkafka options, as they are.")
+        default_factory=dict, repr=False, description="Further librdkafka options, as they are.")
 
     @model_validator(mode="before")
     @classmethod

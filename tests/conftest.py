@@ -121,14 +121,15 @@ def ledger(
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Redis]:
     """The Redis to which this process's Celery app is connected; without this it is away."""
+    from kombu import pools
+
     from gwbroker.app import app
 
     monkeypatch.setattr(jobs, "_wire", jobs._Wire())
     with servers.Redis(Path(app.conf.broker_url.removeprefix("redis+socket://"))) as server:
         yield server
-        app.pool.force_close_all()
-        app.amqp._producer_pool = None
-        app.close()
+        pools.reset()
+        app.amqp._producer_pool = app._pool = None
 
 
 @pytest.fixture

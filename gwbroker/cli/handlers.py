@@ -31,9 +31,15 @@ def handlers(ctx: click.Context, json_: bool) -> None:
         as_json(rows)
         return
     as_table("", ("name", "stream", "wants", "queue", "options"), [
-        (row["name"], row["stream"], ", ".join(row["wants"]) or "all", row["queue"],
+        (row["name"], row["stream"], _wants(row["wants"]), row["queue"],
          f"retries={row['retries']} backoff={row['backoff']:g} time_limit={row['time_limit']:g}"
          + (" where" if row["where"] else "")) for row in rows], "No handler is installed.")
+
+
+def _wants(keys: list[str]) -> str:
+    if len(keys) > 4:
+        return ", ".join(keys[:3]) + f" and {len(keys) - 3} more (--json)"
+    return ", ".join(keys) or "all"
 
 
 @handlers.command()

@@ -42,7 +42,12 @@ def replay(
     from ..streams.guess import guess
 
     if here:
+        import logging
+
+        from ..conf import settings
+
         jobs.stay_here()
+        logging.basicConfig(level=settings().log_level, format="%(name)s: %(message)s")
     results: list[dict[str, Any]] = []
     numbers = []
     for file in _each(files):

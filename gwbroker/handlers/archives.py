@@ -12,7 +12,7 @@ from .unified import load
 log = logging.getLogger(__name__)
 
 
-@gcn.handler("gcn.notices.heasarc.archive_alert", retries=0)
+@gcn.handler("gcn.notices.heasarc.archive_alert")
 def on_archive(notice: Notice) -> None:
     """Say why a notice of HEASARC's archive opens no event."""
     log.info("notice %s: %s", notice.id, reason(notice))

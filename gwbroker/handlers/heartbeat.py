@@ -12,7 +12,7 @@ from .fields import plain
 from .unified import load
 
 
-@gcn.handler(gcn.HEARTBEAT, retries=0)
+@gcn.handler(gcn.HEARTBEAT)
 def on_heartbeat(notice: Notice) -> None:
     """Check that a heartbeat is one; when it came is kept with the stream."""
     read_heartbeat(notice)

@@ -32,6 +32,7 @@ from .engine import clock, lock
 from .models import jobs
 from .notices import chunks
 from .prepared import Prepared
+from .storable import storable
 
 LEASE = 12.0
 """Seconds for which a running job is taken to be alive after its last sign of life."""
@@ -139,7 +140,7 @@ def _row(draft: Draft, now: float) -> dict[str, Any]:
     return {
         "notice_id": draft.notice_id, "handler": draft.handler, "queue": draft.queue,
         "args": list(draft.args), "key": draft.key, "serial": draft.serial, "state": state,
-        "attempts": 0, "sends": 1 if state == "sent" else 0, "error": draft.error,
+        "attempts": 0, "sends": 1 if state == "sent" else 0, "error": storable(draft.error),
         "created": now, "due": now + draft.delay, "sent": now if state == "sent" else None,
         "finished": now if draft.error else None,
     }
@@ -213,8 +214,8 @@ def retry_later(
     traceback: str | None,
 ) -> bool:
     """Note that a try failed and when the next is due; false if the job was no longer ours."""
-    return _close(connection, number, claimant, state="pending", error=error,
-                  traceback=traceback, due=clock(connection) + delay)
+    return _close(connection, number, claimant, state="pending", error=storable(error),
+                  traceback=storable(traceback), due=clock(connection) + delay)
 
 
 def bury(
@@ -222,8 +223,8 @@ def bury(
     traceback: str | None,
 ) -> bool:
     """Note that a job is dead; false if it was no longer ours."""
-    return _close(connection, number, claimant, state="dead", error=error,
-                  traceback=traceback, finished=clock(connection))
+    return _close(connection, number, claimant, state="dead", error=storable(error),
+                  traceback=storable(traceback), finished=clock(connection))
 
 
 def unblocked(connection: Connection, limit: int = 100) -> list[Sendable]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from .engine import clock, read, write
 from .models import leases
+from .storable import storable
 
 LENGTH = 5.0
 """Seconds for which a lease is valid after its last renewal."""
@@ -119,7 +120,7 @@ def release(name: str, holder: str, error: str | None = None) -> float:
         wait = pause(failures)
         connection.execute(update(leases).where(leases.c.name == name).values(
             holder=None, until=now, failures=failures, not_before=now + wait,
-            state="failed" if error else "stopped", error=error))
+            state="failed" if error else "stopped", error=storable(error)))
         return wait
 
 
@@ -136,7 +137,8 @@ def say(name: str, holder: str, state: str, error: str | None) -> None:
     """Note how a running listener fares, for `gwbroker doctor`."""
     with write(durable=False) as connection:
         connection.execute(update(leases).where(
-            leases.c.name == name, leases.c.holder == holder).values(state=state, error=error))
+            leases.c.name == name, leases.c.holder == holder).values(
+                state=state, error=storable(error)))
 
 
 def listing() -> list[dict[str, Any]]:

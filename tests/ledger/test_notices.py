@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -41,7 +41,7 @@ def kafka(payload: bytes, offset: int, topic: str = "a.topic") -> Notice:
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00\xfe", b"{}", b"x" * (8 << 20)],
                          ids=["0 B", "not UTF-8", "JSON", "8 MiB"])
 def test_the_bytes_come_back_as_they_came(payload: bytes):
-    moment = datetime(2026, 1, 2, 3, 4, 5, 678900, timezone.utc)
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678900, UTC)
     notice = replace(kafka(payload, 7), received=moment, sent=moment)
     (kept,) = keep(notice)
     with read() as connection:
@@ -138,7 +138,7 @@ def test_a_notice_that_is_not_there_is_an_error_that_names_it():
 
 
 def test_old_heartbeats_are_forgotten_with_their_jobs_but_not_what_is_still_needed():
-    old = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    old = datetime(2020, 1, 1, tzinfo=UTC)
     beats = [replace(kafka(f"{i}".encode(), i, "gcn.heartbeat"), received=old) for i in range(3)]
     kept = keep(*beats, kafka(b"new", 9, "gcn.heartbeat"), kafka(b"other", 1))
     with write() as connection:
