@@ -13,6 +13,9 @@ from .errors import GWBrokerError, LedgerError
 from .streams import gcn
 from .streams.registry import QUEUES
 
+SWEEP_LATE = 30.0
+"""Seconds without a sweep of the ledger after which something is wrong."""
+
 
 class Level(IntEnum):
     """How bad it is, as the exit codes of monitoring plugins."""
@@ -35,7 +38,8 @@ def examine() -> list[Finding]:
     """Return every finding; the worst level is the state of the broker."""
     found: list[Finding] = []
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _settings, _handlers, _ledger, _disk, _redis, _workers, _listeners, _streams, _jobs)
+        _settings, _handlers, _ledger, _disk, _redis, _workers, _beat, _listeners, _streams,
+        _jobs)
     for check in checks:
         name = check.__name__.strip("_")
         try:
@@ -114,6 +118,19 @@ def _workers() -> Iterator[Finding]:
             command = "gwbroker worker" + (f" -Q {queue}" if queue in ("openmp", "events") else "")
             yield Finding(f"worker {queue}", Level.CRITICAL,
                           f"no worker serves this queue: start `{command}`")
+
+
+def _beat() -> Iterator[Finding]:
+    from .ledger import leases
+
+    row = next((r for r in leases.listing() if r["name"] == "gwbroker.tasks.upkeep.sweep"), None)
+    if row is None:
+        yield Finding("beat", Level.CRITICAL, "it has never run: start `gwbroker beat`")
+        return
+    age = float(row["now"]) - row["started"]
+    level = Level.CRITICAL if age > SWEEP_LATE else Level.OK
+    remedy = ": is `gwbroker beat` running, and a worker that serves `listeners`?" if level else ""
+    yield Finding("beat", level, f"the ledger was swept {_ago(row['started'])}{remedy}")
 
 
 def _listeners() -> Iterator[Finding]:

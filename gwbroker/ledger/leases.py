@@ -141,6 +141,14 @@ def say(name: str, holder: str, state: str, error: str | None) -> None:
                 state=state, error=storable(error)))
 
 
+def touch(name: str) -> None:
+    """Note that something ran now, for `gwbroker doctor`; nobody holds such a row."""
+    with write(durable=False) as connection:
+        _create(connection, name)
+        connection.execute(update(leases).where(leases.c.name == name).values(
+            started=clock(connection), state="ran"))
+
+
 def listing() -> list[dict[str, Any]]:
     """Return every lease as a plain dictionary, with ``held`` and its age."""
     with read() as connection:

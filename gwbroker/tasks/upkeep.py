@@ -11,11 +11,13 @@ from redis.exceptions import RedisError
 from .. import jobs
 from ..app import app
 from ..conf import settings
+from ..ledger import leases
 from ..ledger import notices as rows
 from ..ledger.engine import write
 from ..streams import gcn
 from ..streams.registry import QUEUES
 
+SWEEP = "gwbroker.tasks.upkeep.sweep"
 log = logging.getLogger(__name__)
 
 
@@ -27,10 +29,11 @@ class Periodic(Singleton):  # type: ignore[misc]
     ignore_result = True
 
 
-@app.task(base=Periodic, name="gwbroker.tasks.upkeep.sweep")  # type: ignore[untyped-decorator]
+@app.task(base=Periodic, name=SWEEP)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send every job that should have started and has not."""
     sent = jobs.sweep(empty_queues())
+    leases.touch(SWEEP)
     if sent:
         log.info("swept: %d jobs sent again", sent)
 
