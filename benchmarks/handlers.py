@@ -9,6 +9,7 @@ from gwbroker.notice import Notice
 from gwbroker.streams import kafka
 
 TOPIC = "benchmark.notices"
+FILTERED = "benchmark.filtered"
 
 
 @kafka.handler(TOPIC, name="benchmark.begin", retries=0)
@@ -16,3 +17,8 @@ def begin(notice: Notice) -> None:
     """Say when it began; does nothing else."""
     now = time.time()
     mark(notice.received.timestamp(), now)
+
+
+@kafka.handler(FILTERED, name="benchmark.rare", where=lambda alert: alert["far"] < 1e-8)
+def rare(notice: Notice) -> None:
+    """Take the one notice in a hundred that is significant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,13 +84,25 @@ class Scene:
             "--concurrency", str(concurrency), "--hostname", "peer@bench",
             "--loglevel", "WARNING", *arguments])
 
-    def listening(self) -> None:
-        """Wait until the Kafka listener reads the topic of our handler."""
-        from gwbroker.ledger import leases
+    def end(self, process: Process) -> None:
+        """Stop one process."""
+        assert process.child is not None
+        self.supervisor.processes.remove(process)
+        process.child.terminate()
+        try:
+            process.child.wait(15)
+        except subprocess.TimeoutExpired:
+            process.child.kill()
 
-        self.wait(lambda: any(row["held"] and (row["state"] or "").startswith("reads ")
-                              and not (row["state"] or "").startswith("reads 0 ")
-                              for row in leases.listing()), 60, "the listener reads")
+    def children(self, process: Process) -> list[int]:
+        """Return what a process has started; nothing if it has ended."""
+        if process.child is None:
+            return []
+        try:
+            place = Path(f"/proc/{process.child.pid}/task/{process.child.pid}/children")
+            return [int(pid) for pid in place.read_text().split()]
+        except OSError:
+            return []
 
     def wait(self, condition: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until a condition holds.

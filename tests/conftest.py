@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ import pytest
 # The Celery app is made at its import, from the settings in force: before any test imports
 # it, these must not be those of the user, whose broker may be running.
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="gwbroker-tests-"))
+atexit.register(shutil.rmtree, SESSION_HOME, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith("GWBROKER_")]:
     del os.environ[_name]
 os.environ["GWBROKER_HOME"] = str(SESSION_HOME)
@@ -26,11 +28,6 @@ from gwbroker.ledger import engine, schema  # noqa: E402
 from gwbroker.streams.registry import registrations  # noqa: E402
 
 from . import servers  # noqa: E402
-
-
-def pytest_sessionfinish() -> None:
-    """Remove the home that stands in for the user's."""
-    shutil.rmtree(SESSION_HOME, ignore_errors=True)
 
 
 def absent(reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -77,9 +78,9 @@ class Stage:
         return [Note(int(row[0]), float(row[1]), row[2]) for row in rows if len(row) == 3]
 
     def holders(self) -> dict[str, tuple[str, int]]:
-        """Return who holds the lease of each listener that runs."""
+        """Return who holds the lease of each listener that runs; not of the broken one."""
         return {row["name"]: (row["holder"], row["pid"]) for row in leases.listing()
-                if row["held"]}
+                if row["held"] and row["name"] != BROKEN}
 
     def all_back(self, before: dict[str, tuple[str, int]]) -> bool:
         """Tell whether each listener runs, under another lease than before."""
@@ -104,7 +105,7 @@ class Stage:
             runs.setdefault(note.pid, []).append(note)
         spans = sorted(
             ((run[0], run[-1]) for run in runs.values()), key=lambda span: span[0].time)
-        return [(first[1], second[0]) for first, second in zip(spans, spans[1:], strict=False)
+        return [(first[1], second[0]) for first, second in itertools.pairwise(spans)
                 if second[0].time < first[1].time]
 
 
@@ -155,7 +156,7 @@ def test_a_flushed_redis_stops_no_listener_and_starts_no_second_copy(stage: Stag
         for _ in range(3):
             client.flushall()
             stage.broker.run(1.5)
-    assert {name: holder for name, holder in stage.holders().items() if name != BROKEN} == before
+    assert stage.holders() == before
     assert len({note.pid for note in stage.notes("steady")}) == 1
     began = time.time()
     stage.broker.wait(lambda: stage.notes("steady")[-1].time > began, BACK, "it still writes")
@@ -173,7 +174,7 @@ def test_listeners_outlive_a_redis_that_is_killed_and_beat_starts_them_again_lat
 def test_a_listener_that_fails_at_once_comes_back_with_growing_pauses(stage: Stage):
     stage.broker.wait(lambda: len(stage.notes("broken")) >= 4, 30, "four tries")
     times = [note.time for note in stage.notes("broken")]
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     # 1, 2, 4 s, each of the longer ones less up to a quarter; Beat adds up to a second.
     assert pauses[0] >= 0.95
     assert pauses[1] >= 1.45

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 
@@ -117,7 +118,5 @@ def test_eight_mebibytes_are_read():
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_read_or_refused_and_nothing_else(payload: bytes):
     for read in (Notice(payload).xml, Notice(payload).json, Notice(payload).text):
-        try:
+        with contextlib.suppress(NoticeError):
             read()
-        except NoticeError as e:
-            assert str(e)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,16 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
+@lru_cache(maxsize=4)
+def _url(home: Path, database_url: str | None) -> str:
+    return settings().ledger_url
+
+
+def _configured() -> str:
+    # Asked for at every statement, and made of paths, which are slow.
+    return _url(settings().home, settings().database_url)
+
+
 def engine(url: str | None = None, durable: bool = True) -> Engine:
     """Return this process's engine for a ledger; it is made once.
 
@@ -46,7 +58,7 @@ def engine(url: str | None = None, durable: bool = True) -> Engine:
         lost only if the whole machine loses power, never by `kill -9`, and never
         without losing everything written after it as well.
     """
-    url = url or settings().ledger_url
+    url = url or _configured()
     found = _engines.get((url, durable))
     if found is None:
         found = _engines[url, durable] = _make(url, durable)
@@ -112,10 +124,14 @@ def _translated() -> Iterator[None]:
         if type(e) is DatabaseError:
             raise LedgerError(_sentence(e)) from e
         raise
+    # From the rows of a prepared statement, which do not go through SQLAlchemy.
+    except sqlite3.OperationalError as e:
+        raise LedgerUnavailable(_sentence(e)) from e
 
 
-def _sentence(error: DBAPIError) -> str:
-    said = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+def _sentence(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
     where = mask_url(settings().ledger_url)
     remedy = ""
     if "locked" in said:
@@ -189,7 +205,7 @@ def check() -> None:
     LedgerVersionError
         If it has another, with the command to run.
     """
-    url = settings().ledger_url
+    url = _configured()
     if url in _checked:
         return
     found = version()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import NotFound
@@ -66,18 +66,26 @@ def change(connection: Connection, number: int, values: Mapping[str, Any]) -> No
 
 def link(
     connection: Connection, number: int, notice: int, alert: str, issued: float | None,
+    said: Mapping[str, Any] | None = None,
 ) -> int:
-    """Note that a notice is about an event; return its revision number, 1 for the first."""
-    known = connection.execute(
-        select(event_notices.c.revision).where(
-            event_notices.c.event_id == number, event_notices.c.notice_id == notice)).scalar()
+    """Note that a notice is about an event, and what it said of it.
+
+    Returns its revision number, 1 for the first; a notice noted before keeps its own.
+    """
+    here = (event_notices.c.event_id == number, event_notices.c.notice_id == notice)
+    known = connection.execute(select(event_notices.c.revision).where(*here)).scalar()
     if known is not None:
+        if said is not None:
+            # A reader may have learnt something since.
+            connection.execute(update(event_notices).where(*here).values(
+                alert=alert, issued=issued, said=dict(said)))
         return int(known)
     revision = 1 + (connection.execute(
         select(func.max(event_notices.c.revision))
         .where(event_notices.c.event_id == number)).scalar() or 0)
     connection.execute(insert(event_notices).values(
-        event_id=number, notice_id=notice, revision=revision, alert=alert, issued=issued))
+        event_id=number, notice_id=notice, revision=revision, alert=alert, issued=issued,
+        said=null() if said is None else dict(said)))
     return revision
 
 

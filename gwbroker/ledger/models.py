@@ -121,6 +121,7 @@ event_notices = Table(
     Column("revision", Integer, nullable=False, comment="1, 2, ... within the event"),
     Column("alert", String(24), nullable=False, comment="As initial, update, retraction"),
     Column("issued", Float, comment="When the sender says that it made it"),
+    Column("said", JSON, comment="What it said of the event, as merge() wants it"),
     Index(None, "notice_id"),
 )
 

@@ -15,6 +15,9 @@ from .projection import Mollweide, to_degrees, to_vectors
 
 _LINE: dict[str, Any] = {"color": "#888888", "linewidth": 0.5, "alpha": 0.6, "zorder": 2}
 _HALO = [withStroke(linewidth=2, foreground="white")]
+CROWDED = 0.13
+"""Least distance of two labels on an edge, in half-widths of the frame."""
+
 _NICE = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 90.0)
 
 
@@ -75,15 +78,17 @@ def draw_zoom(axes: Axes, frame: Frame) -> None:
     if around:
         lons = np.linspace(-180, 180, 721)
     dec_step = nice_step(highs - lows)
+    taken: list[float] = []
     for value in _multiples(lows, highs, dec_step):
         x, y = frame.projection.forward(to_vectors(frame.ra + lons, value))
         text = label(value, dec_step)
-        _line(axes, x, y, frame.half, text if value <= 0 else "+" + text, "left")
+        _line(axes, x, y, frame.half, text if value <= 0 else "+" + text, "left", taken)
+    taken = []
     ra_step = 45.0 if around else nice_step(float(lon.max() - lon.min()))
     first, last = (0.0, 359.0) if around else (frame.ra + lon.min(), frame.ra + lon.max())
     for value in _multiples(first, last, ra_step):
         x, y = frame.projection.forward(to_vectors(value, decs))
-        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom")
+        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom", taken)
     axes.set_xlabel("right ascension (ICRS)", labelpad=19, color=INK, fontsize=9)
     axes.set_ylabel("declination (ICRS)", labelpad=36, color=INK, fontsize=9)
 
@@ -92,8 +97,14 @@ def _multiples(low: float, high: float, step: float) -> Floats:
     return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
 
 
-def _line(axes: Axes, x: Floats, y: Floats, half: float, text: str, edge: str) -> None:
-    """Draw a line within the frame, and its label where it leaves by the given edge."""
+def _line(
+    axes: Axes, x: Floats, y: Floats, half: float, text: str, edge: str, taken: list[float],
+) -> None:
+    """Draw a line within the frame, and its label where it leaves by the given edge.
+
+    Near a pole lines leave close to each other; a label that would stand on one of those
+    at the places ``taken`` is left out.
+    """
     near = (np.abs(x) <= 1.1 * half) & (np.abs(y) <= 1.1 * half)
     axes.plot(np.where(near, x, np.nan), np.where(near, y, np.nan), **_LINE)
     left = edge == "left"
@@ -102,7 +113,10 @@ def _line(axes: Axes, x: Floats, y: Floats, half: float, text: str, edge: str) -
         a, b = across[i] + half, across[i + 1] + half
         if (a > 0) != (b > 0):
             place = float(along[i] + a / (a - b) * (along[i + 1] - along[i]))
+            if any(abs(place - other) < CROWDED * half for other in taken):
+                return
             if abs(place) <= half:
+                taken.append(place)
                 # Long numbers are turned, so that they need no more room than short ones.
                 turned = left and len(text) > 6
                 axes.annotate(

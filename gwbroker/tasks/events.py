@@ -50,10 +50,16 @@ def record(notice: Notice, report: Report) -> int:
         number, _ = rows.find_or_open(
             connection, report.identifiers, name=report.name, kind=report.kind, role=report.role,
             state="open", t0=_seconds(report.t0))
-        revision = rows.link(connection, number, notice.id, alert, issued)
+        revision = rows.link(connection, number, notice.id, alert, issued, said(report))
         event = rows.get(connection, number)
         history = rows.history(connection, number)
-        rows.change(connection, number, merge(event, history, notice.id, report))
+        flags = [f for f in event["flags"] if f["notice"] != notice.id] + [
+            {"notice": notice.id, "problem": flag} for flag in report.flags]
+        merged = merge(history)
+        rows.change(connection, number, {
+            # What tasks have found out, such as areas, stays.
+            **merged, "facts": {**event["facts"], **merged["facts"]},
+            "flags": sorted(flags, key=lambda flag: flag["notice"])})
         if report.localization is not None:
             box.submit("gwbroker.tasks.skymaps.localize", number, notice.id, revision,
                        pack(report.localization), key=f"localize:{number}:{notice.id}",
@@ -61,43 +67,43 @@ def record(notice: Notice, report: Report) -> int:
     return number
 
 
-def merge(
-    event: dict[str, Any], history: Sequence[dict[str, Any]], notice: int, report: Report,
-) -> dict[str, Any]:
-    """Return what a report changes of an event's row.
+def said(report: Report) -> dict[str, Any]:
+    """Return what a report says of its event, as JSON values."""
+    return {"name": report.name, "kind": report.kind, "role": report.role,
+            "t0": _seconds(report.t0),
+            "facts": {k: v for k, v in report.facts.items() if v is not None}}
+
+
+def merge(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all notices about an event say together, whatever order they came in.
 
     Parameters
     ----------
-    event : dict
-        The row as it stands.
     history : sequence of dict
-        The notices about the event, this one included, each with ``notice_id``,
-        ``alert``, ``issued`` (s) and ``revision``.
-    notice : int
-        The notice that reports.
-    report : Report
-        What it says.
+        The notices about the event, each with ``alert``, ``issued`` (s), ``revision`` and
+        ``said``, None for those that only mention it.
+
+    Returns
+    -------
+    dict
+        ``state``, ``role``, ``name``, ``kind``, ``t0`` (s) and ``facts``: of each the latest
+        that was said.
     """
-    told = [row for row in history if row["alert"] != CIRCULAR]
-    latest = max(told, key=lambda row: (row["issued"] or 0.0, row["revision"]))
-    facts = {k: v for k, v in report.facts.items() if v is not None}
-    news = latest["notice_id"] == notice
-    values: dict[str, Any] = {
-        "facts": {**event["facts"], **facts} if news else {**facts, **event["facts"]},
-        "state": "retracted" if latest["alert"] == RETRACTION else "open",
-        "flags": [f for f in event["flags"] if f["notice"] != notice]
-        + [{"notice": notice, "problem": flag} for flag in report.flags],
-    }
-    if news:
-        values["role"] = report.role
-        if report.t0 is not None:
-            values["t0"] = _seconds(report.t0)
-        if not report.retracted:
-            values["name"] = report.name
-            values["kind"] = report.kind
-    elif event["t0"] is None:
-        values["t0"] = _seconds(report.t0)
-    return values
+    told = sorted((row for row in history if row["said"] is not None),
+                  key=lambda row: (row["issued"] or 0.0, row["revision"]))
+    values: dict[str, Any] = {"t0": None}
+    facts: dict[str, Any] = {}
+    for row in told:
+        retracted = row["alert"] == RETRACTION
+        values["state"] = "retracted" if retracted else "open"
+        for key, value in row["said"].items():
+            # A retraction often has no more than a name.
+            if key == "facts":
+                facts |= value
+            elif value is not None and not (retracted and key in ("name", "kind")
+                                            and key in values):
+                values[key] = value
+    return {**values, "facts": facts}
 
 
 def attach(notice: Notice, names: Sequence[str], alert: str = CIRCULAR) -> int | None:

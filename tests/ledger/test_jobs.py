@@ -1,4 +1,4 @@
-"""A job runs once, in order, and is never forgotten."""
+"""A job runs once, and is never forgotten."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from gwbroker.errors import NotFound
 from gwbroker.ledger import jobs as rows
 from gwbroker.ledger.engine import read, write
-from gwbroker.ledger.jobs import LEASE, LOST_AFTER, Claim, Draft, Sendable
-from gwbroker.ledger.models import jobs
+from gwbroker.ledger.jobs import LEASE, Draft, Sendable
+
+from .jobs_by_hand import add, add_one, change, claim, finish, job, last
 
 pytestmark = pytest.mark.usefixtures("ledger")
+
 
 CLAIM_ALL = """
 import sys
@@ -32,48 +32,6 @@ for number in range(1, int(sys.argv[1]) + 1):
         if rows.claim(connection, number, sys.argv[2]):
             print(number)
 """
-
-
-def add(*drafts: Draft) -> list[Sendable]:
-    """Write jobs in a transaction of their own."""
-    with write() as connection:
-        return rows.add(connection, drafts)
-
-
-def add_one(**values: Any) -> int:
-    """Write one job; return its number."""
-    (made,) = add(Draft(values.pop("handler", "h"), values.pop("queue", "general"), **values))
-    return made.id
-
-
-def claim(number: int, claimant: str = "me") -> Claim | None:
-    """Try to claim a job."""
-    with write(durable=False) as connection:
-        return rows.claim(connection, number, claimant)
-
-
-def job(number: int) -> dict[str, Any]:
-    """Return a job's row."""
-    with read() as connection:
-        return rows.listing(connection, numbers=[number])[0]
-
-
-def change(number: int, **values: Any) -> None:
-    """Change a job's row, as time or a crash would."""
-    with write() as connection:
-        connection.execute(update(jobs).where(jobs.c.id == number).values(**values))
-
-
-def finish(number: int, claimant: str = "me") -> bool:
-    """Note that a job is done."""
-    with write() as connection:
-        return rows.finish(connection, number, claimant)
-
-
-def lost(*empty: str) -> list[int]:
-    """Return the numbers of jobs that were lost on the wire."""
-    with read() as connection:
-        return [s.id for s in rows.lost(connection, empty)]
 
 
 def test_a_job_goes_from_sent_to_running_to_done():
@@ -94,12 +52,7 @@ def test_a_job_goes_from_sent_to_running_to_done():
 def test_a_key_seen_before_adds_nothing_in_one_batch_or_two():
     assert len(add(Draft("h", "general", key="k"), Draft("h", "general", key="k"))) == 1
     added = add(Draft("other", "general", key="k"), Draft("h", "general", key="l"))
-    assert added == [Sendable(_last(), "h", "general")]
-
-
-def _last() -> int:
-    with read() as connection:
-        return rows.listing(connection, limit=1)[0]["id"]
+    assert added == [Sendable(last(), "h", "general")]
 
 
 def test_jobs_without_a_key_are_never_the_same():
@@ -145,7 +98,7 @@ def test_a_job_is_not_claimed_before_it_is_due():
     with write() as connection:
         assert rows.add(connection, [Draft("h", "general", delay=60)]) == []
         assert rows.due(connection) == []
-    number = _last()
+    number = last()
     assert job(number)["state"] == "pending"
     assert claim(number) is None
     change(number, due=time.time() - 1)
@@ -157,7 +110,7 @@ def test_a_job_is_not_claimed_before_it_is_due():
 def test_a_draft_with_an_error_is_dead_from_the_start_and_can_be_revived():
     with write() as connection:
         assert rows.add(connection, [Draft("h", "general", error="unreadable")]) == []
-    number = _last()
+    number = last()
     assert (job(number)["state"], job(number)["error"]) == ("dead", "unreadable")
     with write() as connection:
         assert [s.id for s in rows.revive(connection, [number])] == [number]
@@ -240,169 +193,6 @@ def test_only_dead_jobs_are_revived_and_the_error_names_the_others():
     number = add_one()
     with pytest.raises(NotFound, match=f"no dead job {number}, 999"), write() as connection:
         rows.revive(connection, [number, 999])
-
-
-def test_jobs_of_one_serial_run_one_at_a_time_in_order():
-    first, second, third = (add_one(queue="events", serial="S1") for _ in range(3))
-    other = add_one(queue="events", serial="S2")
-    assert claim(second) is None
-    assert job(second)["state"] == "waiting"
-    assert claim(first) is not None
-    assert claim(second) is None
-    assert claim(third) is None
-    assert claim(other) is not None
-    finish(first)
-    with write() as connection:
-        assert [s.id for s in rows.successor(connection, "S1")] == [second]
-    assert claim(third) is None
-    assert claim(second) is not None
-
-
-def test_a_serial_is_blocked_by_an_earlier_job_that_waits_for_its_retry():
-    first, second = (add_one(queue="events", serial="S1") for _ in range(2))
-    claim(first)
-    with write() as connection:
-        rows.retry_later(connection, first, "me", 60.0, "it broke", None)
-    assert claim(second) is None
-
-
-def test_a_dead_job_does_not_block_its_serial():
-    first, second = (add_one(queue="events", serial="S1") for _ in range(2))
-    claim(first)
-    with write() as connection:
-        rows.bury(connection, first, "me", "hopeless", None)
-    assert claim(second) is not None
-
-
-def test_a_job_revived_while_a_later_one_runs_waits_for_it():
-    first, second = (add_one(queue="events", serial="S1") for _ in range(2))
-    claim(first)
-    with write() as connection:
-        rows.bury(connection, first, "me", "hopeless", None)
-    claim(second)
-    with write() as connection:
-        rows.revive(connection, [first])
-    assert claim(first) is None
-    finish(second)
-    assert claim(first) is not None
-
-
-def test_two_event_workers_never_run_the_same_serial_at_the_same_time():
-    numbers = [add_one(queue="events", serial=f"S{i % 3}") for i in range(30)]
-    running: Counter[int] = Counter()
-    most: Counter[int] = Counter()
-    order: list[int] = []
-    guard = threading.Lock()
-
-    def work(index: int) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            left = False
-            for position, number in enumerate(numbers):
-                if claim(number, f"worker {index}"):
-                    serial = position % 3
-                    with guard:
-                        running[serial] += 1
-                        most[serial] = max(most[serial], running[serial])
-                        order.append(number)
-                    with guard:
-                        running[serial] -= 1
-                    finish(number, f"worker {index}")
-                left = left or number not in order
-            if not left:
-                return
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(work, range(3)))
-    assert sorted(order) == numbers
-    assert most == {0: 1, 1: 1, 2: 1}
-    for serial in range(3):
-        mine = [n for n in order if numbers.index(n) % 3 == serial]
-        assert mine == sorted(mine)
-
-
-def test_the_sweep_finds_a_job_whose_predecessor_ended_without_a_word():
-    first, second = (add_one(queue="events", serial="S1") for _ in range(2))
-    claim(first)
-    claim(second)
-    finish(first)
-    with read() as connection:
-        assert [s.id for s in rows.unblocked(connection)] == [second]
-
-
-def test_a_job_sent_to_an_empty_queue_is_lost_after_a_few_seconds():
-    number = add_one()
-    assert lost("general") == []
-    change(number, sent=time.time() - LOST_AFTER - 1)
-    assert lost("general") == [number]
-    assert lost("openmp") == []
-
-
-def test_a_job_on_a_queue_with_a_backlog_is_sent_again_only_after_growing_minutes():
-    number = add_one()
-    change(number, sent=time.time() - 50)
-    assert lost() == []
-    change(number, sent=time.time() - 70)
-    assert lost() == [number]
-    change(number, sends=2)
-    assert lost() == []
-    change(number, sent=time.time() - 130)
-    assert lost() == [number]
-
-
-def test_a_job_that_is_never_taken_from_an_empty_queue_is_sent_less_often():
-    number = add_one()
-    change(number, sent=time.time() - LOST_AFTER - 1, sends=4)
-    assert lost("general") == []
-    change(number, sent=time.time() - 61)
-    assert lost("general") == [number]
-    with read() as connection:
-        (row,) = rows.stuck(connection)
-    assert (row["handler"], row["number"], row["sends"]) == ("h", 1, 4)
-
-
-def test_sending_again_counts_and_starts_the_clock_anew():
-    number = add_one()
-    change(number, sent=time.time() - 20)
-    with write() as connection:
-        rows.mark_sent(connection, rows.lost(connection, ["general"]))
-    assert job(number)["sends"] == 2
-    assert lost("general") == []
-
-
-def test_a_job_that_did_not_reach_the_wire_is_due_at_once():
-    number = add_one()
-    with write() as connection:
-        rows.unsent(connection, [number])
-        assert [s.id for s in rows.due(connection)] == [number]
-
-
-def test_a_running_or_finished_job_is_never_sent_again():
-    number = add_one()
-    claim(number)
-    change(number, sent=time.time() - 1000, due=time.time() - 1000)
-    with write() as connection:
-        assert (rows.lost(connection, ["general"]), rows.due(connection)) == ([], [])
-        rows.mark_sent(connection, [Sendable(number, "h", "general")])
-        rows.unsent(connection, [number])
-    assert job(number)["state"] == "running"
-    finish(number)
-    with write() as connection:
-        rows.mark_sent(connection, [Sendable(number, "h", "general")])
-    assert job(number)["state"] == "done"
-
-
-def test_unfinished_jobs_are_counted_by_queue_and_state():
-    claim(add_one())
-    add_one(queue="openmp")
-    finish(add_one())
-    done = add_one()
-    claim(done)
-    finish(done)
-    with read() as connection:
-        assert rows.counts(connection) == {
-            "general": {"running": 1, "sent": 1}, "openmp": {"sent": 1}}
-        assert rows.unfinished(connection) == 3
 
 
 def test_a_lease_is_longer_than_three_signs_of_life():

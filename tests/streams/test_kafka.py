@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import fastavro
@@ -41,8 +42,8 @@ def test_a_message_is_wanted_by_its_topic_alone():
 
 
 @pytest.mark.parametrize(("payload", "content"), [
-    (b'{"a": 1}', {"a": 1}), (b" \n[1]", [1]), (b"\xef\xbb\xbf{}", {}), (b"  ", b"  "), (b"text", b"text"), (b"", b""),
-    (b"\xff\x00", b"\xff\x00"), (b"<a/>", b"<a/>"),
+    (b'{"a": 1}', {"a": 1}), (b" \n[1]", [1]), (b"\xef\xbb\xbf{}", {}), (b"  ", b"  "),
+    (b"text", b"text"), (b"", b""), (b"\xff\x00", b"\xff\x00"), (b"<a/>", b"<a/>"),
 ])
 def test_where_gets_json_as_a_value_and_else_the_bytes(payload: bytes, content: object):
     assert stream.alert(Notice(payload)) == content
@@ -67,10 +68,8 @@ def test_damaged_avro_is_read_or_refused_and_nothing_else(data: st.DataObject):
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(4, len(whole) - 1))] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(4, len(whole)))
-    try:
+    with contextlib.suppress(NoticeError):
         decode(Notice(bytes(whole[:end])))
-    except NoticeError as e:
-        assert str(e)
 
 
 def test_an_avro_schema_that_is_no_schema_is_a_notice_error():

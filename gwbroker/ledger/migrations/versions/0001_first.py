@@ -102,6 +102,12 @@ def upgrade() -> None:
         sa.Column(
             "issued", sa.Float(), nullable=True, comment="When the sender says that it made it"
         ),
+        sa.Column(
+            "said",
+            sa.JSON(),
+            nullable=True,
+            comment="What it said of the event, as merge() wants it",
+        ),
         sa.ForeignKeyConstraint(
             ["event_id"], ["events.id"], name=op.f("fk_event_notices_event_id")
         ),
