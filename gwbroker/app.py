@@ -14,6 +14,7 @@ from kombu.entity import Queue
 from .conf import settings
 from .process import die_with_parent, limit_memory
 from .streams.registry import QUEUES
+from .wire import install
 
 # Named as strings, so that the graph of imports has no circle.
 MODULES = (
@@ -37,6 +38,7 @@ def _client_url(url: str) -> str:
 
 def make() -> Celery:
     """Return the Celery app for the settings in force."""
+    install()
     made = Celery("gwbroker", include=list(MODULES))
     url = settings().redis_url
     over_tcp = not url.startswith("redis+socket:")

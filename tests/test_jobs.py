@@ -11,7 +11,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import update
 
-from gwbroker import jobs
+from gwbroker import callees, jobs
 from gwbroker.conf import MiB, settings
 from gwbroker.errors import HandlerError, NoticeError, UnknownTask
 from gwbroker.intake import accept
@@ -94,7 +94,7 @@ def test_a_failure_is_tried_again_after_growing_pauses_and_then_buried():
 def test_the_pause_has_jitter_and_an_end():
     callee = jobs.Callee("x", print, backoff=2.0)
     assert len({callee.pause(1) for _ in range(10)}) > 5
-    assert all(callee.pause(n) <= jobs.LONGEST_PAUSE for n in (1, 20, 5000))
+    assert all(callee.pause(n) <= callees.LONGEST_PAUSE for n in (1, 20, 5000))
 
 
 def test_a_job_that_succeeds_at_the_second_try_is_done_without_error():

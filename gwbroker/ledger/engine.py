@@ -91,7 +91,9 @@ def _make(url: str, durable: bool) -> Engine:
         @event.listens_for(made, "begin")
         def _begin(connection: Connection) -> None:
             writes = connection.get_execution_options().get("gwbroker_write", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            # Past SQLAlchemy, which takes ten times as long for it.
+            driver: Any = connection.connection.driver_connection
+            driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return made
     if not url.startswith("postgresql"):
