@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -16,6 +15,7 @@ OURS = {
     "up": "Run everything on this machine until Ctrl-C.",
     "demo": "Show the whole broker at work on sample alerts.",
     "worker": "Run a worker: general by default, -Q openmp, -Q events.",
+    "flower": "Start Flower, Celery's monitoring console.",
     "replay": "Put recorded messages through the broker.",
     "notices": "List the messages that arrived.",
     "jobs": "List the calls of handlers and tasks; retry dead ones.",
@@ -30,7 +30,6 @@ OURS = {
 
 CELERY = {
     "beat": "Start Beat, which starts listeners and sweeps the ledger.",
-    "flower": "Start Flower, Celery's monitoring console.",
     "inspect": "Ask running workers: active, registered, stats...",
     "control": "Tell running workers: shutdown, pool_restart...",
     "status": "List the workers that answer.",
@@ -114,11 +113,6 @@ def _celery_command(ctx: click.Context, name: str) -> click.Command:
     if name == "beat":
         # Like a worker it says what it does, unless told otherwise.
         ctx.default_map = {**(ctx.default_map or {}), "beat": {"loglevel": "INFO"}}
-    if name == "flower":
-        from ..conf import settings
-
-        os.environ.setdefault("FLOWER_ADDRESS", settings().flower_address)
-        os.environ.setdefault("FLOWER_PORT", str(settings().flower_port or 5555))
     return command
 
 

@@ -86,6 +86,7 @@ class KafkaReader:
         self._refresh_at = 0.0
         self._error: str | None = None
         self._missing: set[str] = set()
+        self._looked = False
         self._consumer: Consumer | None = None
 
     def run(self) -> None:
@@ -144,6 +145,7 @@ class KafkaReader:
         self._missing = missing
         if fresh and not self._assign(consumer, fresh):
             return
+        self._looked = True
         self._fine()
 
     def _assign(self, consumer: Consumer, fresh: list[TopicPartition]) -> bool:
@@ -153,7 +155,9 @@ class KafkaReader:
             self._trouble(f"no answer about committed offsets: {e.args[0].str()}")
             self._refresh_at = time.monotonic() + 1.0
             return False
-        start = OFFSET_BEGINNING if self.cluster.start == "earliest" else OFFSET_END
+        # A topic that appears while we listen is read from its first message, always.
+        latest = self.cluster.start == "latest" and not self._looked
+        start = OFFSET_END if latest else OFFSET_BEGINNING
         for place in known:
             if place.error is not None:
                 self._trouble(f"{place.topic}: {place.error.str()}")

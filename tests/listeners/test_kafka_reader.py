@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import pytest
 
@@ -29,14 +30,15 @@ class Reading:
 
     def __init__(
         self, kafka: MockKafka, *topics: str,
-        accept: Callable[[Sequence[Notice]], object] | None = None, group: str = "test",
+        accept: Callable[[Sequence[Notice]], object] | None = None,
+        start: Literal["earliest", "latest"] = "earliest",
     ) -> None:
         self.kept: list[Notice] = []
         self.said: list[tuple[str, str | None]] = []
         self.stopping = False
         self.error: BaseException | None = None
         cluster = KafkaCluster(
-            bootstrap_servers=kafka.bootstrap_servers, refresh=0.5, group_id=group,
+            bootstrap_servers=kafka.bootstrap_servers, refresh=0.5, start=start,
             options={"fetch.wait.max.ms": 50})
         self.reader = KafkaReader(
             "kafka.test", cluster, topics, accept or self.kept.extend, lambda: self.stopping,
@@ -82,6 +84,16 @@ def test_the_first_message_of_a_topic_that_did_not_exist_is_read(kafka: MockKafk
         kafka.publish("quiet", b"first")
         assert b"first" in reading.wait(2)
     assert ("reads 2 of 2 topics", None) in reading.said
+
+
+def test_from_latest_on_a_topic_that_appears_later_is_read_from_its_beginning(
+    kafka: MockKafka,
+) -> None:
+    kafka.publish("old", b"before")
+    with Reading(kafka, "old", "new", start="latest") as reading:
+        poll(lambda: ("reads 1 of 2 topics", None) in reading.said, 20, "it reads")
+        kafka.publish("new", b"first")
+        assert reading.wait(1) == [b"first"]
 
 
 def test_a_second_reader_goes_on_where_the_first_stopped(kafka: MockKafka) -> None:
@@ -141,8 +153,10 @@ def test_it_stops_soon_while_the_ledger_is_away(kafka: MockKafka) -> None:
 
 
 def test_an_empty_message_and_one_of_8_mib_are_kept(kafka: MockKafka) -> None:
-    kafka.publish("a", b"", b"x" * 8 * 1024 * 1024)
-    with Reading(kafka, "a") as reading:
+    # On two topics: the mock cluster keeps no more than 5 MiB of older messages in a partition.
+    kafka.publish("a", b"")
+    kafka.publish("b", b"x" * 8 * 1024 * 1024)
+    with Reading(kafka, "a", "b") as reading:
         assert [len(payload) for payload in reading.wait(2)] == [0, 8 * 1024 * 1024]
 
 
