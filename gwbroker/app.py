@@ -42,7 +42,9 @@ def make() -> Celery:
     made = Celery("gwbroker", include=list(MODULES))
     url = settings().redis_url
     over_tcp = not url.startswith("redis+socket:")
-    patience: dict[str, Any] = {"socket_connect_timeout": 5, "health_check_interval": 25}
+    # A Redis whose host is lost hangs rather than refuses.
+    patience: dict[str, Any] = {"socket_connect_timeout": 5, "socket_timeout": 10,
+                                "health_check_interval": 25}
     if over_tcp:
         patience["socket_keepalive"] = True
     made.conf.update(
@@ -52,6 +54,8 @@ def make() -> Celery:
         task_ignore_result=True,
         result_expires=3600,
         singleton_backend_url=_client_url(url),
+        singleton_backend_kwargs={"socket_timeout": 2, "socket_connect_timeout": 2},
+        redis_socket_timeout=5,
         singleton_key_prefix="gwbroker:lock:",
         accept_content=["json"],
         task_serializer="json",

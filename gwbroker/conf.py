@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, ValidationError, field_validator
@@ -38,6 +39,7 @@ __all__ = [
 
 PREFIX = "GWBROKER_"
 MiB = 1024**2
+MASK = "********"
 
 
 class Settings(BaseSettings):
@@ -84,6 +86,23 @@ class Settings(BaseSettings):
                     if part.strip()]
         return value
 
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ValueError("is not the URL of a Redis; "
+                             "accepted: redis://, rediss://, redis+socket://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value and not re.match(r"(sqlite|postgres|postgresql)(\+\w+)?://", value):
+            raise ValueError("is not the URL of a ledger, which can be sqlite or postgresql; "
+                             "accepted: sqlite:///, postgresql://, postgres://, also with "
+                             "a driver, as postgresql+psycopg://")
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -122,6 +141,8 @@ class Settings(BaseSettings):
         for plain in ("postgresql://", "postgres://"):
             if url.startswith(plain):
                 return "postgresql+psycopg://" + url.removeprefix(plain)
+        if url.startswith("postgres+"):
+            return "postgresql+" + url.removeprefix("postgres+")
         return url
 
     @property
@@ -235,12 +256,22 @@ def origins() -> dict[str, str]:
 
 
 def mask_url(url: str) -> str:
-    """Return a URL with its password hidden."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    netloc = parts.netloc.replace(f":{parts.password}@", ":********@")
-    return urlunsplit(parts._replace(netloc=netloc))
+    """Return a URL with its password hidden, and those among its parameters."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    if parts.password:
+        netloc = parts.netloc.replace(f":{parts.password}@", f":{MASK}@")
+        url = urlunsplit(parts._replace(netloc=netloc))
+    head, mark, query = url.partition("?")
+    return head + mark + "&".join(map(_mask_parameter, query.split("&")))
+
+
+def _mask_parameter(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    secret = any(word in unquote(name).lower() for word in ("password", "secret", "token"))
+    return f"{name}={MASK}" if equals and secret else parameter
 
 
 def effective() -> list[tuple[str, Any, str]]:

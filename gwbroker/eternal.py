@@ -83,6 +83,7 @@ class Guard(threading.Thread):
         self._valid_until = time.monotonic() + task.leases.LENGTH
         self._began = time.monotonic()
         self._told_healthy = False
+        self._asking = False
 
     @property
     def must_stop(self) -> bool:
@@ -90,18 +91,29 @@ class Guard(threading.Thread):
         if self.stop_reason is None:
             if _stopping[0]:
                 self.stop_reason = "the worker stops"
-            elif time.monotonic() > self._valid_until:
+            elif time.monotonic() > self._valid_until and not self._asking:
                 self.stop_reason = "its lease ran out"
         return self.stop_reason is not None
 
     def run(self) -> None:
         """Renew until the end."""
-        # The lock is still that of the message; killed now, the task would wait for its end.
-        self._lock_wire()
+        # On its own, because a Redis that hangs must not keep us from renewing.
+        threading.Thread(target=self._keep_wire, name=f"lock of {self.task.name}",
+                         daemon=True).start()
         while not self._end.wait(RENEW):
-            self._renew()
-            self._lock_wire()
+            self._asking = True
+            try:
+                self._renew()
+            finally:
+                self._asking = False
             if self.must_stop:
+                return
+
+    def _keep_wire(self) -> None:
+        # The lock is still that of the message; killed now, the task would wait for its end.
+        while True:
+            self._lock_wire()
+            if self._end.wait(RENEW) or self.stop_reason is not None:
                 return
 
     def finish(self) -> None:
@@ -118,6 +130,9 @@ class Guard(threading.Thread):
                 self._told_healthy = True
         except LedgerUnavailable as e:
             log.warning("%s: cannot renew its lease: %s", self.task.name, e)
+            # It goes on: without the ledger nobody can keep or acknowledge anything, so a
+            # second copy does no harm, and the first answer tells whose the lease is.
+            self._valid_until = time.monotonic() + self.task.leases.LENGTH
             return
         if held:
             self._valid_until = asked + self.task.leases.LENGTH
@@ -153,7 +168,8 @@ class LeasedTask(EternalTask):  # type: ignore[misc]
     def on_bound(cls, app: Any) -> None:
         """Put the task on Beat's schedule, once a second, and the stop step into workers."""
         app.add_periodic_task(1.0, cls, name=cls.name, queue="listeners",
-                              expires=cls.lock_expiry)
+                              # Longer, because the clocks of two hosts may differ.
+                              expires=60)
         app.steps["worker"].add(StopStep)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .conf import mask_url, settings
-from .errors import GWBrokerError, LedgerError
+from .errors import ConfigError, GWBrokerError
 from .streams import gcn
 from .streams.registry import QUEUES
 
@@ -44,10 +44,12 @@ def examine() -> list[Finding]:
         name = check.__name__.strip("_")
         try:
             found.extend(check())
-        except GWBrokerError as e:
-            if not any(f.text == str(e) for f in found):
-                found.append(Finding(name, Level.CRITICAL, str(e)))
-            if name in ("settings", "ledger") and not isinstance(e, LedgerError):
+        # Whatever a check trips over is what the user wants to hear from it.
+        except Exception as e:
+            text = str(e) if isinstance(e, GWBrokerError) else f"{type(e).__name__}: {e}"
+            if not any(f.text == text for f in found):
+                found.append(Finding(name, Level.CRITICAL, text))
+            if name == "settings" or isinstance(e, ConfigError):
                 return found
     return found
 

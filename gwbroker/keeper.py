@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 
-from .errors import LedgerUnavailable
 from .ledger import jobs as rows
 from .ledger.engine import write
 from .ledger.jobs import Claim
@@ -21,6 +20,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._claim: Claim | None = None
         self._pid = 0
+        self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self.lost = False
 
@@ -28,10 +28,12 @@ class Keeper:
         """Begin."""
         with self._lock:
             self._claim, self.lost = claim, False
-            if self._pid != os.getpid():
+            alive = self._thread is not None and self._thread.is_alive()
+            if self._pid != os.getpid() or not alive:
                 self._pid = os.getpid()
                 self._wake = threading.Event()
-                threading.Thread(target=self._loop, name="job lease", daemon=True).start()
+                self._thread = threading.Thread(target=self._loop, name="job lease", daemon=True)
+                self._thread.start()
 
     def forget(self) -> None:
         """End."""
@@ -46,7 +48,9 @@ class Keeper:
             try:
                 with write(durable=False) as connection:
                     alive = rows.renew(connection, claim.id, claim.claimant)
-            except LedgerUnavailable as e:
+            # Whatever it is, also a MemoryError of the job beside us: this thread has to live,
+            # or every later job of this process would be taken for dead.
+            except Exception as e:
                 log.warning("job %d: no sign of life could be given: %s", claim.id, e)
                 continue
             if not alive and self._claim is claim:

@@ -173,6 +173,10 @@ def test_a_mistake_in_the_file_is_named_with_key_file_and_accepted_values(
 @pytest.mark.parametrize(("name", "value", "words"), [
     ("GWBROKER_HOEM", "x", ["GWBROKER_HOEM", "environment", "GWBROKER_HOME"]),
     ("GWBROKER_LOG_LEVEL", "LOUD", ["log_level", "environment GWBROKER_LOG_LEVEL", "'INFO'"]),
+    ("GWBROKER_BROKER_URL", "amqp://me:hush@x", ["broker_url", "environment GWBROKER_BROKER_URL",
+                                                 "rediss://", "redis+socket://"]),
+    ("GWBROKER_DATABASE_URL", "mysql://me:hush@x", [
+        "database_url", "environment GWBROKER_DATABASE_URL", "sqlite:///", "postgresql://"]),
     ("GWBROKER_KAFKA", "not json", ["environment", "JSON"]),
     ("GWBROKER_HANDLERS", '["a"', ["handlers", "environment"]),
     ("GWBROKER_KAFKA__X__NOPE", "1", ["kafka.x", "environment"]),
@@ -181,6 +185,7 @@ def test_a_mistake_in_the_environment_is_named_with_its_variable(environment, na
     environment.setenv(name, value)
     error = str(refused())
     assert all(word in error for word in words), error
+    assert "hush" not in error
 
 
 def test_a_file_that_is_not_there_or_not_toml_is_named(environment, write, tmp_path):
@@ -226,6 +231,16 @@ def test_a_password_with_odd_characters_is_masked_whole():
     assert conf.mask_url("redis://:p%40ss:w@host:1/0") == "redis://:********@host:1/0"
     assert conf.mask_url("sqlite:////a/b") == "sqlite:////a/b"
     assert conf.mask_url("redis://a@host/0") == "redis://a@host/0"
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("postgresql://h/db?password=x&a=b", "postgresql://h/db?password=********&a=b"),
+    ("redis+socket:///a?sslP%61ssword=x", "redis+socket:///a?sslP%61ssword=********"),
+    ("postgresql://me:x@h/db?api_token=x", "postgresql://me:********@h/db?api_token=********"),
+    ("postgresql://[x", "********"),
+])
+def test_a_secret_among_the_parameters_is_masked_and_so_is_a_url_that_cannot_be_read(url, shown):
+    assert conf.mask_url(url) == shown
 
 
 def test_config_shows_each_value_and_where_it_came_from(environment, write):

@@ -15,7 +15,7 @@ import pytest
 import redis
 from sqlalchemy import update
 
-from gwbroker import jobs
+from gwbroker import dispatch, jobs
 from gwbroker.errors import LedgerUnavailable
 from gwbroker.intake import accept
 from gwbroker.ledger import jobs as job_rows
@@ -209,3 +209,22 @@ def test_a_crash_between_commit_and_send_is_swept(wire: Redis):
     # The source sends it again, because nobody acknowledged: nothing more comes of it.
     accept([message(b"1", "one", 1)])
     assert (len(all_notices()), len(all_jobs())) == (1, 2)
+
+
+def test_a_notice_that_breaks_our_own_code_is_kept_and_hurts_nobody(
+    ledger: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose = dispatch.choose
+
+    def fragile(notice: Notice) -> list[dispatch.Choice]:
+        if notice.payload == b"poison":
+            raise ZeroDivisionError("a bug of ours")
+        return choose(notice)
+
+    monkeypatch.setattr(dispatch, "choose", fragile)
+    batch = [Notice(payload, topic="gcn.heartbeat") for payload in (b"{}", b"poison", b"[]")]
+    assert len(accept(batch)) == 3
+    with read() as connection:
+        (dead,) = job_rows.listing(connection, state="dead")
+        assert len(notice_rows.listing(connection)) == 3
+    assert "a bug of ours" in dead["error"]

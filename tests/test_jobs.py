@@ -159,7 +159,8 @@ def test_a_job_whose_process_disappeared_is_tried_again_with_that_error():
         with write() as connection:
             connection.execute(update(table).values(due=0.0))
             assert rows.claim(connection, 1, "somebody who dies")
-            connection.execute(update(table).values(lease_until=1.0))
+            # Suspected long ago, and no sign of life since.
+            connection.execute(update(table).values(lease_until=-1.0))
         jobs.sweep([])
         assert row()["state"] == state
         assert "disappeared" in row()["error"]

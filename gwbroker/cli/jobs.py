@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import click
 
-from .output import as_json, as_table, short, when, with_times
+from .output import NUMBER, as_json, as_table, short, when, with_times
 
 TIMES = ("created", "due", "sent", "started", "finished", "lease_until")
 STATES = ("pending", "sent", "running", "waiting", "done", "dead")
+CHUNK = 500
+"""Most jobs that get another life in one transaction, which others must wait for."""
 
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
 @click.option("-n", "--limit", default=100, show_default=True, help="Show the newest N.")
 @click.option("--state", type=click.Choice(STATES), help="Only those in one state.")
-@click.option("--notice", type=int, help="Only those of one notice.")
+@click.option("--notice", type=NUMBER, help="Only those of one notice.")
 @click.option("--handler", help="Only those of one handler or task.")
 @click.pass_context
 def jobs(
@@ -39,7 +41,7 @@ def jobs(
 
 
 @jobs.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @click.option("--json", "json_", is_flag=True, help="Write a JSON object.")
 def show(number: int, json_: bool) -> None:
     """Show one job whole, with its traceback."""
@@ -63,7 +65,7 @@ def show(number: int, json_: bool) -> None:
 
 
 @jobs.command()
-@click.argument("numbers", metavar="ID...", type=int, nargs=-1)
+@click.argument("numbers", metavar="ID...", type=NUMBER, nargs=-1)
 @click.option("--all-dead", is_flag=True, help="Every dead job.")
 @click.option("--handler", help="With --all-dead: only those of one handler.")
 def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None:
@@ -81,5 +83,6 @@ def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None
     if not numbers:
         click.echo("No job is dead.")
         return
-    durable.retry(numbers)
+    for chunk in range(0, len(numbers), CHUNK):
+        durable.retry(numbers[chunk:chunk + CHUNK])
     click.echo(f"{len(numbers)} job{'s' if len(numbers) != 1 else ''} will run again.")

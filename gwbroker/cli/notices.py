@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .output import as_json, as_table, when, with_times
+from .output import NUMBER, as_json, as_table, when, with_times
 
 
 @click.group(invoke_without_command=True)
@@ -43,7 +43,7 @@ def _note(row: dict[str, Any]) -> str:
 
 
 @notices.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 def show(number: int) -> None:
     """Write one message's bytes, exactly as they arrived."""
     from ..ledger import notices as rows

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The number of a row, as both kinds of ledger count."""
+
 
 def iso(seconds: float | None) -> str | None:
     """Return a time of the ledger as ISO 8601 in UTC."""

@@ -23,7 +23,8 @@ STREAMS = ("gcn", "igwn", "voevent", "kafka")
 @click.option("--here", is_flag=True,
               help="Run the jobs in this process; needs neither Redis nor workers.")
 @click.option("--wait", default=60.0, show_default=True,
-              help="Seconds to wait for workers to run the jobs; 0: do not wait.")
+              help="Seconds to wait for workers to run the jobs, or with --here for those not due "
+                   "yet; 0: do not wait.")
 @click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
 def replay(
     files: tuple[Path, ...], stream: str | None, topic: str | None, here: bool, wait: float,
@@ -101,17 +102,30 @@ def _finish(
         for module in MODULES:
             importlib.import_module(module)
     deadline = time.monotonic() + wait
+    before = None
     while True:
         with read() as connection:
-            left = [job["id"] for number in notices
+            left = [job for number in notices
                     for job in rows.listing(connection, notice=number)
                     if job["state"] in ("pending", "sent", "waiting", "running")]
-        if not left or (not here and time.monotonic() >= deadline):
+        if not left:
             return
+        pause = 0.05
         if here:
-            for number in left:
-                jobs.run(number)
-        time.sleep(0.05)
+            began, now = time.monotonic(), time.time()
+            for job in left:
+                if job["due"] <= now:
+                    jobs.run(job["id"])
+            deadline += time.monotonic() - began  # To work is not to wait.
+            state = [(job["id"], job["state"], job["attempts"]) for job in left]
+            if state != before:
+                before = state
+                continue
+            pause = max(pause, min(job["due"] for job in left) - now)
+        rest = deadline - time.monotonic()
+        if rest <= 0:
+            return
+        time.sleep(min(pause, rest))
 
 
 def _outcome(

@@ -105,9 +105,16 @@ def worker(ctx: click.Context, args: tuple[str, ...]) -> None:
         celery_worker.main(["--help"], prog_name="gwbroker worker")
 
     from ..conf import settings
-    from ..ledger.engine import check
+    from ..ledger.engine import check, dispose
 
     check()
+    # Children must not inherit a connection: SQLite's locks are the process's that took them.
+    dispose()
+    pool = option(args, "-P", "--pool") or "prefork"
+    if pool not in ("prefork", "solo"):
+        raise click.BadParameter(
+            f"{pool} is not supported: leases and time limits are those of a process; "
+            "use prefork or solo", param_hint="--pool")
     # `up` shows the logs of many processes; their banners would only be noise.
     celery_context(ctx.find_root(), quiet="_GWBROKER_UP" in os.environ)
     full = complete(args, len(settings().sources), settings().log_level)

@@ -44,15 +44,16 @@ def find_or_open(
     return number, new
 
 
-def get(connection: Connection, number: int) -> dict[str, Any]:
-    """Return one event's row.
+def get(connection: Connection, number: int, hold: bool = False) -> dict[str, Any]:
+    """Return one event's row; held, nobody else changes it before the transaction ends.
 
     Raises
     ------
     NotFound
         If there is no such event.
     """
-    row = connection.execute(select(events).where(events.c.id == number)).mappings().first()
+    query = select(events).where(events.c.id == number)
+    row = connection.execute(query.with_for_update() if hold else query).mappings().first()
     if row is None:
         raise NotFound("event", number)
     return dict(row)
@@ -72,6 +73,8 @@ def link(
 
     Returns its revision number, 1 for the first; a notice noted before keeps its own.
     """
+    # Revisions are counted, so one at a time for one event.
+    connection.execute(select(events.c.id).where(events.c.id == number).with_for_update())
     here = (event_notices.c.event_id == number, event_notices.c.notice_id == notice)
     known = connection.execute(select(event_notices.c.revision).where(*here)).scalar()
     if known is not None:

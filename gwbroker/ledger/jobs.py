@@ -34,8 +34,11 @@ from .notices import chunks
 from .prepared import Prepared
 from .storable import storable
 
-LEASE = 12.0
+LEASE = 9.0
 """Seconds for which a running job is taken to be alive after its last sign of life."""
+
+SUSPICION = LEASE / 3
+"""Seconds more that a suspected job has for a sign of life; its worker gives one in a quarter."""
 
 LOST_AFTER = 5.0
 """Seconds after which a job sent to an empty queue is taken to be lost on the wire."""
@@ -215,7 +218,7 @@ def retry_later(
 ) -> bool:
     """Note that a try failed and when the next is due; false if the job was no longer ours."""
     return _close(connection, number, claimant, state="pending", error=storable(error),
-                  traceback=storable(traceback), due=clock(connection) + delay)
+                  traceback=storable(traceback), sends=0, due=clock(connection) + delay)
 
 
 def bury(
@@ -286,14 +289,37 @@ def lost(connection: Connection, empty_queues: Iterable[str], limit: int = 500) 
     return [Sendable(*row) for row in connection.execute(query)]
 
 
-def orphans(connection: Connection) -> list[dict[str, Any]]:
-    """Return running jobs whose worker gave no sign of life in time."""
+def overdue(connection: Connection) -> bool:
+    """Tell whether there are running jobs whose worker gave no sign of life in time."""
     now = clock(connection)
-    query = select(*jobs.c["id", "handler", "attempts", "claimant"]).where(
+    return connection.execute(select(jobs.c.id).where(
         jobs.c.state == "running", _UNFINISHED,
         # An end far in the future means that the clock was set back since.
-        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE))
-    return [dict(row) for row in connection.execute(query).mappings()]
+        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE),
+    ).limit(1)).first() is not None
+
+
+def orphans(connection: Connection) -> list[dict[str, Any]]:
+    """Return running jobs whose worker is gone; call it in a transaction that writes.
+
+    One whose lease has run out is first only suspected, by a negative end of the lease: after
+    a suspended machine, a step of the clock or a ledger that was locked all leases have run
+    out at once, and a worker that is alive renews within the time of grace.
+    """
+    now = clock(connection)
+    if connection.dialect.name == "postgresql":
+        now = connection.execute(select(now)).scalar_one()
+    now = float(now)
+    running = (jobs.c.state == "running", _UNFINISHED)
+    query = select(*jobs.c["id", "handler", "attempts", "claimant"]).where(
+        *running, jobs.c.lease_until < 0, jobs.c.lease_until > -(now - SUSPICION),
+    ).with_for_update(skip_locked=True)
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    connection.execute(update(jobs).where(
+        *running, jobs.c.lease_until >= 0,
+        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE),
+    ).values(lease_until=-now))
+    return found
 
 
 def revive(connection: Connection, numbers: Sequence[int]) -> list[Sendable]:

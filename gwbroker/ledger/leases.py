@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from .engine import clock, read, write
@@ -130,7 +130,8 @@ def healthy(name: str, holder: str) -> None:
         connection.execute(update(leases).where(
             leases.c.name == name, leases.c.holder == holder,
             or_(leases.c.failures > 0, leases.c.error.is_not(None)),
-        ).values(failures=0, error=None))
+        ).values(failures=0, error=case((leases.c.state == "running", None),
+                                        else_=leases.c.error)))
 
 
 def say(name: str, holder: str, state: str, error: str | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from ..errors import NotFound
 from ..notice import Notice
@@ -33,7 +33,10 @@ _HIGHEST = Prepared(lambda *_: select(func.max(notices.c.id)))
 _INSERT = Prepared(lambda *_: insert(notices))
 _INSERT_BODY = Prepared(lambda *_: insert(payloads))
 _BY_DIGEST = Prepared(lambda *_: select(*_SEEN).where(
-    notices.c.digest == bindparam("digest")).order_by(notices.c.id))
+    notices.c.digest == bindparam("digest"),
+    # A source may repeat the same bytes for years: only the first, and this very message.
+    or_(notices.c.duplicate_of.is_(None), notices.c.offset == bindparam("place")),
+).order_by(notices.c.id))
 _BY_IDENTIFIER = Prepared(lambda *_: select(func.max(notices.c.id)).where(
     notices.c.identifier == bindparam("identifier"), notices.c.duplicate_of.is_(None)))
 _LOAD = Prepared(lambda *_: select(
@@ -128,9 +131,16 @@ def _seen(
     connection: Connection, arrived: Sequence[Notice],
 ) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int]]]:
     found: dict[bytes, tuple[int, dict[tuple[Any, ...], int]]] = {}
+    offsets = {notice.offset for notice in arrived if notice.offset is not None}
     for chunk in chunks(n.digest for n in arrived):
-        rows = _BY_DIGEST(connection, digest=chunk[0]) if len(chunk) == 1 else connection.execute(
-            select(*_SEEN).where(notices.c.digest.in_(chunk)).order_by(notices.c.id))
+        if len(chunk) == 1 and len(offsets) <= 1:
+            rows: Iterable[Any] = _BY_DIGEST(
+                connection, digest=chunk[0], place=next(iter(offsets), None))
+        else:
+            rows = connection.execute(select(*_SEEN).where(
+                notices.c.digest.in_(chunk),
+                or_(notices.c.duplicate_of.is_(None), notices.c.offset.in_(offsets)),
+            ).order_by(notices.c.id))
         for row in rows:
             number, digest, duplicate_of, *place = tuple(row)
             _, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
@@ -216,6 +226,8 @@ def prune(connection: Connection, topic: str, before: float, limit: int = 2000) 
     """Delete old notices of a topic, with their finished jobs; return how many."""
     old = list(connection.execute(
         select(notices.c.id).where(notices.c.topic == topic, notices.c.received < before)
+        # The newest row stays, because new numbers follow on it.
+        .where(notices.c.id < select(func.max(notices.c.id)).scalar_subquery())
         .order_by(notices.c.received).limit(limit)).scalars())
     busy = set(connection.execute(
         select(jobs.c.notice_id).where(jobs.c.notice_id.in_(old), jobs.c.state != "done"))

@@ -58,7 +58,9 @@ def consumer_config(cluster: KafkaCluster) -> dict[str, Any]:
         # Only what the ledger has is committed, by us.
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": cluster.start,
+        # For an offset that has expired or a topic that was made anew; where a new topic
+        # begins is seen to when it is assigned.
+        "auto.offset.reset": "earliest",
         "allow.auto.create.topics": False,
         "fetch.error.backoff.ms": 200,
         # Several alerts with their sky maps in one answer.

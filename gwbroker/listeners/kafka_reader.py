@@ -16,7 +16,6 @@ from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    OFFSET_END,
     OFFSET_INVALID,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
@@ -35,6 +34,9 @@ from .quiet import QuietFilter, QuietLog
 log = logging.getLogger(__name__)
 
 BATCH = 500
+TIMEOUT = 2.0
+"""Seconds to wait for an answer about topics or offsets; a stop has to be noticed."""
+
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
          KafkaError._UNKNOWN_PARTITION)
 
@@ -126,7 +128,7 @@ class KafkaReader:
             return
         self._refresh_at = now + self.cluster.refresh
         try:
-            found = consumer.list_topics(timeout=min(5.0, self.cluster.refresh)).topics
+            found = consumer.list_topics(timeout=TIMEOUT).topics
         except KafkaException as e:
             self._trouble(f"no answer from {self.cluster.bootstrap_servers}: {e.args[0].str()}")
             self._refresh_at = now + 1.0
@@ -150,26 +152,36 @@ class KafkaReader:
 
     def _assign(self, consumer: Consumer, fresh: list[TopicPartition]) -> bool:
         try:
-            known = consumer.committed(fresh, timeout=5.0)
+            known = consumer.committed(fresh, timeout=TIMEOUT)
         except KafkaException as e:
             self._trouble(f"no answer about committed offsets: {e.args[0].str()}")
             self._refresh_at = time.monotonic() + 1.0
             return False
         # A topic that appears while we listen is read from its first message, always.
         latest = self.cluster.start == "latest" and not self._looked
-        start = OFFSET_END if latest else OFFSET_BEGINNING
+        usable = [place for place in known if place.error is None]
         for place in known:
             if place.error is not None:
                 self._trouble(f"{place.topic}: {place.error.str()}")
-                continue
+        fixed = []
+        for place in usable:
             if place.offset == OFFSET_INVALID:
-                place.offset = start
-            self._assigned.add((place.topic, place.partition))
-        usable = [place for place in known if place.error is None]
+                place.offset = OFFSET_BEGINNING
+                if latest:
+                    try:
+                        place.offset = consumer.get_watermark_offsets(place, timeout=TIMEOUT)[1]
+                    except KafkaException as e:
+                        self._trouble(f"{place.topic}: its end is not told: {e.args[0].str()}")
+                        return False
+                    fixed.append(place)
+        if fixed:
+            # Or a restart before the first message would skip what came in between.
+            self._commit_offsets(consumer, fixed)
+        self._assigned.update((place.topic, place.partition) for place in usable)
         consumer.incremental_assign(usable)
         log.info("%s: now also reads %s", self.source,
                  ", ".join(sorted({place.topic for place in usable})))
-        return True
+        return len(usable) == len(known)
 
     def _take(self, consumer: Consumer) -> list[Message]:
         first = consumer.poll(0.5)
@@ -226,14 +238,16 @@ class KafkaReader:
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self.should_stop():
             message = consumer.poll(0.1)
-            if message is not None and message.error() is None:
+            error = None if message is None else message.error()
+            if message is not None and error is not None:
+                self._refuse(consumer, message, error)
+            elif message is not None:
                 # It was under way when we paused; it is to come again.
                 consumer.seek(TopicPartition(*_place(message)))
 
     def _notice(self, message: Message) -> Notice:
         kind, milliseconds = message.timestamp()
-        sent = None if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds <= 0 \
-            else datetime.fromtimestamp(milliseconds / 1000, UTC)
+        sent = None if kind == TIMESTAMP_NOT_AVAILABLE else _moment(milliseconds)
         return Notice(
             payload=message.value() or b"", source=self.source, topic=message.topic() or "",
             partition=message.partition(), offset=message.offset(), received=utcnow(), sent=sent)
@@ -243,7 +257,10 @@ class KafkaReader:
         for message in batch:
             place = (message.topic(), message.partition())
             last[place] = max(last.get(place, -1), message.offset() or 0)
-        offsets = [TopicPartition(t, p, o + 1) for (t, p), o in last.items()]
+        self._commit_offsets(
+            consumer, [TopicPartition(t, p, o + 1) for (t, p), o in last.items()])
+
+    def _commit_offsets(self, consumer: Consumer, offsets: list[TopicPartition]) -> None:
         try:
             done = consumer.commit(offsets=offsets, asynchronous=False)
             for written in done or []:
@@ -263,6 +280,14 @@ class KafkaReader:
         self._error = None
         topics = {topic for topic, _ in self._assigned}
         self.say(f"reads {len(topics)} of {len(self.topics)} topics", None)
+
+
+def _moment(milliseconds: int) -> datetime | None:
+    # The producer writes what it likes there, also the year 292,278,994.
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _place(message: Message) -> tuple[str, int, int]:

@@ -19,18 +19,19 @@ class Listener(LeasedTask):
 
     abstract = True
     leases: ClassVar[ModuleType] = leases
-    _said: tuple[str, str | None] = ("", None)
+    _said: tuple[str, str, str | None] = ("", "", None)
 
     def say(self, state: str, error: str | None = None) -> None:
         """Note in the lease how it fares, when that changes."""
-        if (state, error) == self._said or not self.request.id:
+        said = (self.request.id or "", state, error)
+        if said == self._said or not said[0]:
             return
         try:
             self.leases.say(self.name, self.request.id, state, error)
         except LedgerUnavailable as e:
             log.debug("%s: cannot note that it is %s: %s", self.name, state, e)
         else:
-            self._said = (state, error)
+            self._said = said
 
 
 def task_name(source: str) -> str:

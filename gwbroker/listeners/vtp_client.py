@@ -151,7 +151,7 @@ class VTPClient:
             link = Link(sock, self.max_message, self.silence, self.packet_timeout)
             self._log(logging.INFO, f"up {broker.name}", "%s: connected to %s", self.source,
                       broker.name)
-            self._state.report(connected=True)
+            self._state.report(connected=True, last_error=None)
             self._listen(link, broker)
             self._last_try()
             link.flush(0.5)
@@ -191,9 +191,6 @@ class VTPClient:
 
     def _take(self, payload: bytes, link: Link) -> None:
         """Answer a message of the protocol, and hold anything else for the ledger."""
-        if not payload:
-            self._log(logging.WARNING, "empty", "%s: ignored a message of 0 B", self.source)
-            return
         if may_be_transport(payload):
             try:
                 message = parse(payload)

@@ -50,6 +50,7 @@ class Holding:
         self.room_bytes = room_bytes
         self._retry = retry
         self._retry_at = 0.0
+        self._complaint: str | None = None
         self._state = state
         self._log = log
         self._waiting: deque[tuple[Notice, Link]] = deque()
@@ -96,10 +97,13 @@ class Holding:
             self._retry_at = time.monotonic() + pause
             self._log(logging.ERROR, "ledger", "%s: %s; %d packets wait, next try in %.1f s",
                       self.source, e, len(self), pause)
-            self._state.report(last_error=str(e))
+            self._complaint = str(e)
+            self._state.report(last_error=self._complaint)
             return False
         self._retry.reset()
         self._retry_at = 0.0
+        if self._state.now.last_error == self._complaint:  # Not that of a lost connection.
+            self._state.note(last_error=None)
         acknowledged = 0
         for notice, link in batch:
             self._waiting.popleft()

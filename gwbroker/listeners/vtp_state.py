@@ -22,7 +22,8 @@ class VTPState:
     last_message : datetime, optional
         When the last packet arrived (UTC).
     last_error : str, optional
-        Why the last connection, or the last attempt to keep a packet, failed.
+        Why the last connection, or the last attempt to keep a packet, failed; None once
+        the next has succeeded.
     received, kept, acknowledged : int
         Packets that arrived, were kept, and were acknowledged, since the start.
     held : int

@@ -245,6 +245,14 @@ class VOEventStream:
             if notice.topic == TOPIC:
                 raise NoticeError("payload", notice.payload[:40], "is not XML")
             return False
+        if notice.topic != TOPIC and not notice.topic.startswith("gcn.classic."):
+            # Somebody's own topic: its XML may be anything, and that is no mistake.
+            try:
+                root = notice.xml()
+            except NoticeError:
+                return False
+            if local(root) != "VOEvent":
+                return False
         packet = read(notice)
         return not keys or any(fnmatch.fnmatchcase(packet.ivorn, key) for key in keys)
 

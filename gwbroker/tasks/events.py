@@ -51,7 +51,7 @@ def record(notice: Notice, report: Report) -> int:
             connection, report.identifiers, name=report.name, kind=report.kind, role=report.role,
             state="open", t0=_seconds(report.t0))
         revision = rows.link(connection, number, notice.id, alert, issued, said(report))
-        event = rows.get(connection, number)
+        event = rows.get(connection, number, hold=True)
         history = rows.history(connection, number)
         flags = [f for f in event["flags"] if f["notice"] != notice.id] + [
             {"notice": notice.id, "problem": flag} for flag in report.flags]

@@ -60,9 +60,9 @@ def localize(event: int, notice: int, revision: int, where: Mapping[str, Any]) -
     summary_file = products.store_json(
         path("summary", "json"), {"event": row["name"], **facts, "provenance": provenance})
     with outbox() as box:
+        known = rows.get(box.connection, event, hold=True)["facts"]
         for kind, stored in (("skymap", map_file), ("summary", summary_file)):
             _note(box.connection, event, notice, kind, stored, facts)
-        known = rows.get(box.connection, event)["facts"]
         if newest(rows.history(box.connection, event), notice, known.get("skymap_notice")):
             rows.change(box.connection, event,
                         {"facts": {**known, **facts, "skymap_notice": notice}})
@@ -157,7 +157,7 @@ def _note(
 
 def _flag(event: int, notice: int, problem: str) -> None:
     with outbox() as box:
-        flags = rows.get(box.connection, event)["flags"]
+        flags = rows.get(box.connection, event, hold=True)["flags"]
         flag = {"notice": notice, "problem": problem}
         if flag not in flags:
             rows.change(box.connection, event, {"flags": [*flags, flag]})

@@ -117,26 +117,52 @@ def test_a_draft_with_an_error_is_dead_from_the_start_and_can_be_revived():
     assert claim(number) is not None
 
 
-def test_a_running_job_without_sign_of_life_is_an_orphan():
+def orphans() -> list[int]:
+    with write() as connection:
+        return [orphan["id"] for orphan in rows.orphans(connection)]
+
+
+def later(number: int, seconds: float) -> None:
+    """Let a suspicion have been raised some seconds earlier."""
+    change(number, lease_until=job(number)["lease_until"] + seconds)
+
+
+def test_a_running_job_without_sign_of_life_is_first_suspected_then_an_orphan():
     number = add_one()
     claim(number)
-    with read() as connection:
-        assert rows.orphans(connection) == []
+    assert orphans() == []
     with write() as connection:
         assert rows.renew(connection, number, "me")
         assert not rows.renew(connection, number, "another")
+        assert not rows.overdue(connection)
     change(number, lease_until=time.time() - 0.1)
     with read() as connection:
-        (orphan,) = rows.orphans(connection)
-    assert (orphan["id"], orphan["claimant"]) == (number, "me")
+        assert rows.overdue(connection)
+    assert orphans() == []
+    assert orphans() == []
+    later(number, rows.SUSPICION + 0.1)
+    assert orphans() == [number]
+
+
+def test_a_suspected_job_that_gives_a_sign_of_life_is_not_given_away():
+    number = add_one()
+    claim(number)
+    # As after a suspended machine: all leases have run out at once.
+    change(number, lease_until=time.time() - 3600)
+    assert orphans() == []
+    with write() as connection:
+        assert rows.renew(connection, number, "me")
+    assert orphans() == []
+    assert job(number)["lease_until"] > time.time()
 
 
 def test_a_clock_set_back_makes_no_job_run_for_ever():
     number = add_one()
     claim(number)
     change(number, lease_until=time.time() + 3600)
-    with read() as connection:
-        assert [o["id"] for o in rows.orphans(connection)] == [number]
+    assert orphans() == []
+    later(number, rows.SUSPICION + 0.1)
+    assert orphans() == [number]
 
 
 def test_the_outcome_of_one_who_lost_the_job_does_not_count():

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from gwbroker.errors import LedgerError, LedgerUnavailable, LedgerVersionError
+from gwbroker.errors import ConfigError, LedgerError, LedgerUnavailable, LedgerVersionError
 from gwbroker.ledger import engine, schema
 from gwbroker.ledger.engine import read, write
 from gwbroker.ledger.models import metadata
@@ -111,7 +111,7 @@ def test_postgresql_waits_for_the_disk_unless_told_otherwise(
 
 def test_a_database_of_another_kind_is_refused(environment: pytest.MonkeyPatch):
     environment.setenv("GWBROKER_DATABASE_URL", "mysql://user:hush@host/x")
-    with pytest.raises(LedgerError, match="sqlite or postgresql") as caught, read():
+    with pytest.raises(ConfigError, match="sqlite or postgresql") as caught, read():
         pass
     assert "hush" not in str(caught.value)
 

@@ -152,6 +152,17 @@ def test_it_stops_soon_while_the_ledger_is_away(kafka: MockKafka) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("milliseconds", [253402300800000, 2**62])
+def test_a_message_from_the_far_future_is_kept_without_its_time(
+    kafka: MockKafka, milliseconds: int,
+) -> None:
+    kafka.producer.produce("a", b"1", timestamp=milliseconds)
+    kafka.producer.flush(10)
+    with Reading(kafka, "a") as reading:
+        assert reading.wait(1) == [b"1"]
+    assert reading.kept[0].sent is None
+
+
 def test_an_empty_message_and_one_of_8_mib_are_kept(kafka: MockKafka) -> None:
     # On two topics: the mock cluster keeps no more than 5 MiB of older messages in a partition.
     kafka.publish("a", b"")

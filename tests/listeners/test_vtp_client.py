@@ -230,6 +230,22 @@ def test_health_tells_what_happens():
         assert not listening.states[-1].connected
 
 
+def test_an_error_is_forgotten_once_the_next_attempt_has_succeeded():
+    with VOEventServer() as server, Listening((server.host, server.port)) as listening:
+        assert server.wait_subscribed()
+        listening.outage = LedgerUnavailable("locked")
+        server.broadcast(event("ivo://a#1"))
+        assert listening.wait(lambda: listening.client.state.last_error == "locked")
+        listening.outage = None
+        assert listening.wait_kept(1)
+        assert listening.wait(lambda: listening.states[-1].last_error is None)
+        server.drop()
+        assert listening.wait(lambda: not listening.states[-1].connected)
+        assert "closed" in listening.states[-1].last_error
+        assert listening.wait(lambda: listening.states[-1].connected)
+        assert listening.states[-1].last_error is None
+
+
 def test_wrong_options_are_refused_at_once():
     def client(addresses, **options):
         return VTPClient(addresses, list, lambda: True, "vtp.test", **options)

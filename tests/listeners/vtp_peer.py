@@ -137,6 +137,11 @@ class Listening:
         with self.changed:
             return self.changed.wait_for(condition, timeout)
 
+    def wait_error(self, text: str, timeout: float = 10.0) -> bool:
+        """Wait until an error was reported, which the next success makes forgotten."""
+        return self.wait(
+            lambda: any(text in (state.last_error or "") for state in self.states), timeout)
+
     def wait_kept(self, n: int) -> list[bytes]:
         """Wait until so many packets are kept; return them."""
         assert self.wait(lambda: len(self.notices) >= n), self.client.state

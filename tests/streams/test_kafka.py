@@ -72,6 +72,27 @@ def test_damaged_avro_is_read_or_refused_and_nothing_else(data: st.DataObject):
         decode(Notice(bytes(whole[:end])))
 
 
+def test_a_damaged_block_of_compressed_avro_is_a_notice_error():
+    file = io.BytesIO()
+    fastavro.writer(file, fastavro.parse_schema(dict(SCHEMA)), [{"ra": 1.0}], codec="deflate")
+    whole = file.getvalue()
+    # After the header's sync marker: count and size, of one byte each, and the block.
+    block = whole.index(whole[-16:]) + 16 + 2
+    with pytest.raises(NoticeError, match="Avro: error: Error -3"):
+        decode(Notice(whole[:block] + b"\xff" + whole[block + 1:]))
+
+
+def test_an_avro_schema_nested_too_deeply_is_a_notice_error():
+    deep = b'{"type":"array","items":' * 5000 + b'"int"' + b"}" * 5000
+    file = io.BytesIO()
+    fastavro.writer(file, fastavro.parse_schema(dict(SCHEMA)), [{"ra": 1.0}])
+    size = io.BytesIO()
+    fastavro.schemaless_writer(size, "bytes", deep)
+    start = file.getvalue().index(b"avro.schema") + len(b"avro.schema")
+    with pytest.raises(NoticeError, match="not readable Avro"):
+        decode(Notice(file.getvalue()[:start] + size.getvalue() + b"\0" + bytes(16)))
+
+
 def test_an_avro_schema_that_is_no_schema_is_a_notice_error():
     whole = avro({"ra": 1.0})
     with pytest.raises(NoticeError):
