@@ -22,7 +22,7 @@ def test_a_dead_address_does_not_keep_the_client_from_the_other():
         with Listening(dead, (server.host, server.port), backoff=(30, 60)) as listening:
             assert server.wait_subscribed()
             assert listening.client.state.address == f"127.0.0.1:{server.port}"
-            assert "refused" in listening.client.state.last_error
+            assert listening.wait_error("refused")
 
 
 def test_the_other_address_takes_over_when_the_first_goes():

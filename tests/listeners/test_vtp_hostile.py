@@ -95,8 +95,7 @@ def test_half_a_packet_and_then_silence_ends_in_a_new_connection():
 def test_half_a_packet_and_then_the_end_is_told_as_such():
     peer = Peer(lambda peer: peer.sock.sendall(encode(GOOD)[:20]))
     with peer, Listening(peer.address, backoff=(30, 60)) as listening:
-        assert listening.wait_error(wanted)
-        wanted = f"in the middle of a message (16 B of {len(GOOD)})"
+        assert listening.wait_error(f"in the middle of a message (16 B of {len(GOOD)})")
 
 
 def test_a_packet_that_trickles_in_is_bounded_by_a_deadline():
