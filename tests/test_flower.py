@@ -39,7 +39,8 @@ def test_flower_shows_workers_queues_and_named_tasks(
 
     def known() -> bool:
         found.update(json.loads(get("/api/workers?refresh=true") or "{}"))
-        return any(worker.get("registered") for worker in found.values())
+        return any(worker.get("registered") and worker.get("active_queues")
+                   for worker in found.values())
 
     broker.wait(known, 30, "Flower knows the worker")
     (name, worker), = found.items()
@@ -47,4 +48,5 @@ def test_flower_shows_workers_queues_and_named_tasks(
     assert {queue["name"] for queue in worker["active_queues"]} == {"events"}
     assert "gwbroker.handlers.gravitational_waves.on_gwalert" in worker["registered"]
     assert "gwbroker.tasks.skymaps.localize" in worker["registered"]
-    assert name in get("/workers")
+    # The page goes by the worker's own signs of life, which come every two seconds.
+    broker.wait(lambda: name in get("/workers"), 30, "Flower's page shows the worker")
