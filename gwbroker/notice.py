@@ -44,6 +44,10 @@ class Notice:
         When the source says that it was sent (UTC).
     id : int, optional
         Its number in the ledger, once it is kept.
+    headers : tuple of (str, bytes)
+        Kafka headers, in their order.
+    replay : str, optional
+        The label of the replay that calls a handler with it again; None when it is live.
     """
 
     payload: bytes = field(repr=False)
@@ -54,6 +58,8 @@ class Notice:
     received: datetime = field(default_factory=utcnow)
     sent: datetime | None = None
     id: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    replay: str | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -64,6 +70,10 @@ class Notice:
     def sha256(self) -> str:
         """SHA-256 of the payload, as 64 hexadecimal digits."""
         return self.digest.hex()
+
+    def header(self, name: str) -> bytes | None:
+        """Return the value of the last Kafka header of a name; None if there is none."""
+        return next((value for key, value in reversed(self.headers) if key == name), None)
 
     def with_id(self, number: int) -> Notice:
         """Return the same notice with its number in the ledger."""

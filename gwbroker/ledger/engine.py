@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, Operationa
 from ..conf import mask_url, settings
 from ..errors import LedgerError, LedgerUnavailable, LedgerVersionError
 
-VERSION = "0001"
+VERSION = "0002"
 """The schema that this code needs; a test holds it against the newest migration."""
 
 LOCK_INTAKE, LOCK_SCHEMA = 0x6757_0001, 0x6757_0002

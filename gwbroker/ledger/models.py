@@ -42,6 +42,8 @@ notices = Table(
     Column("identifier", String, comment="What the sender calls the message or its subject"),
     Column("duplicate_of", BIG, ForeignKey("notices.id")),
     Column("revision_of", BIG, ForeignKey("notices.id")),
+    Column("headers", JSON, comment="Kafka headers: pairs of name and base64 value"),
+    Column("archive", String, comment="File under the archive folder that has its bytes now"),
     Index(None, "digest"),
     Index(None, "identifier"),
     Index(None, "topic", "received"),
@@ -75,6 +77,9 @@ jobs = Table(
     Column("finished", Float),
     Column("claimant", String),
     Column("lease_until", Float),
+    Column("priority", Integer, nullable=False, server_default="0",
+           comment="0: live; 1: of an old message, which waits for those"),
+    Column("replay", String, comment="The replay that it belongs to"),
     UniqueConstraint("key"),
     Index(None, "notice_id"),
     sqlite_autoincrement=True,
@@ -163,4 +168,22 @@ streams = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("last_received", Float, nullable=False),
     Column("last_notice", BIG),
+)
+
+topics = Table(
+    "topics", metadata,
+    Column("source", String, primary_key=True),
+    Column("topic", String, primary_key=True),
+    Column("seen", BigInteger, nullable=False, comment="Messages read, also those not kept"),
+    Column("kept", BigInteger, nullable=False),
+    Column("last_seen", Float),
+    Column("lag", BigInteger, comment="Messages that wait in Kafka"),
+    Column("problem", Text, comment="Why it cannot be read now"),
+    Column("updated", Float, nullable=False),
+)
+
+cursors = Table(
+    "cursors", metadata,
+    Column("name", String, primary_key=True),
+    Column("position", BIG, nullable=False, comment="The last notice that was dealt with"),
 )

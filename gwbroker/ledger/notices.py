@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +42,8 @@ _BY_DIGEST = Prepared(lambda *_: select(*_SEEN).where(
 _BY_IDENTIFIER = Prepared(lambda *_: select(func.max(notices.c.id)).where(
     notices.c.identifier == bindparam("identifier"), notices.c.duplicate_of.is_(None)))
 _LOAD = Prepared(lambda *_: select(
-    *notices.c["source", "topic", "partition", "offset", "received", "sent"], payloads.c.body)
+    *notices.c["source", "topic", "partition", "offset", "received", "sent", "headers"],
+    payloads.c.body)
     .join(payloads, payloads.c.notice_id == func.coalesce(
         notices.c.duplicate_of, notices.c.id))
     .where(notices.c.id == bindparam("number")))
@@ -95,7 +98,7 @@ def keep(
             "partition": notice.partition, "offset": notice.offset, "digest": notice.digest,
             "size": len(notice.payload), "received": notice.received.timestamp(),
             "sent": notice.sent.timestamp() if notice.sent else None, "identifier": identifier,
-            "duplicate_of": root, "revision_of": revision,
+            "duplicate_of": root, "revision_of": revision, "headers": _pack(notice.headers),
         })
         if root is None:
             root = highest
@@ -195,7 +198,19 @@ def load(connection: Connection, number: int) -> Notice:
     return Notice(
         payload=bytes(row.body), source=row.source, topic=row.topic, partition=row.partition,
         offset=row.offset, received=_utc(row.received), sent=_utc(row.sent) if row.sent else None,
-        id=number)
+        id=number, headers=_unpack(row.headers))
+
+
+def _pack(headers: Sequence[tuple[str, bytes]]) -> str | None:
+    # As text, because prepared statements take JSON so.
+    return json.dumps([[name, b64encode(value).decode()] for name, value in headers]) \
+        if headers else None
+
+
+def _unpack(headers: Any) -> tuple[tuple[str, bytes], ...]:
+    if isinstance(headers, str):  # As a prepared statement of SQLite gives it.
+        headers = json.loads(headers)
+    return tuple((name, b64decode(value)) for name, value in headers or ())
 
 
 def _utc(seconds: float) -> datetime:

@@ -38,6 +38,17 @@ def kafka(payload: bytes, offset: int, topic: str = "a.topic") -> Notice:
     return Notice(payload, source="kafka.local", topic=topic, partition=0, offset=offset)
 
 
+def test_the_headers_of_kafka_come_back_in_their_order_whatever_is_in_them():
+    headers = (("_format", b"json"), ("_id", b"\xff\x00"), ("_format", b"avro"))
+    notice = replace(kafka(b"1", 1), headers=headers)
+    first, other = keep(notice, kafka(b"2", 2))
+    with read() as connection:
+        back = rows.load(connection, first.id)
+        assert back.headers == headers
+        assert back.header("_format") == b"avro"
+        assert rows.load(connection, other.id).headers == ()
+
+
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00\xfe", b"{}", b"x" * (8 << 20)],
                          ids=["0 B", "not UTF-8", "JSON", "8 MiB"])
 def test_the_bytes_come_back_as_they_came(payload: bytes):
