@@ -5,6 +5,9 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable
 
+LONGEST = 300
+"""Most characters of what is wrong with a notice."""
+
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 120
 
@@ -65,10 +68,32 @@ class NoticeError(GWBrokerError):
 
     def __init__(self, field: str, value: object, problem: str) -> None:
         shown = _short.repr(value)
-        super().__init__(f"{field}: {problem} (found {shown})")
+        # What a parser says may quote half of the message.
+        problem = problem if len(problem) <= LONGEST else f"{problem[:LONGEST]}..."
+        super().__init__(f"{field[:LONGEST]}: {problem} (found {shown})")
         self.field = field
         self.value = value
         self.problem = problem
+
+
+class SchemaUnavailable(GWBrokerError):
+    """A schema cannot be had from its registry now; try again later."""
+
+    def __init__(self, number: int, place: str, problem: str) -> None:
+        super().__init__(f"schema {number} cannot be fetched from {place}: {problem}")
+        self.number = number
+        self.place = place
+        self.problem = problem
+
+
+class FetchError(GWBrokerError):
+    """What a URL in a notice points to is not fetched, or could not be."""
+
+    def __init__(self, url: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{_short.repr(url)} {problem}. {remedy}")
+        self.url = url
+        self.problem = problem
+        self.remedy = remedy
 
 
 class HandlerError(GWBrokerError):
@@ -108,6 +133,25 @@ class JobTimeout(GWBrokerError):
 
 class JobMemoryExceeded(GWBrokerError):
     """A job asked for more memory than its limit."""
+
+
+class JobLost(GWBrokerError):
+    """A job was given to another worker while this one ran it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"job {number} was given to another worker meanwhile; "
+                         "nothing was written here")
+        self.number = number
+
+
+class NoJob(GWBrokerError, LookupError):
+    """What only a running job may ask for was asked for elsewhere."""
+
+
+class ReplayError(GWBrokerError):
+    """A replay was asked for that cannot be made."""
+
+    exit_code = 2
 
 
 class WorkerLost(GWBrokerError):

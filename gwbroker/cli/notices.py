@@ -39,13 +39,14 @@ def notices(
 def _note(row: dict[str, Any]) -> str:
     if row["duplicate_of"]:
         return f"duplicate of {row['duplicate_of']}"
-    return f"revision of {row['revision_of']}" if row["revision_of"] else ""
+    notes = [f"revision of {row['revision_of']}"] if row["revision_of"] else []
+    return ", ".join(notes + ["archived"] * bool(row["archive"]))
 
 
 @notices.command()
 @click.argument("number", type=NUMBER)
 def show(number: int) -> None:
-    """Write one message's bytes, exactly as they arrived."""
+    """Write one message's bytes, exactly as they arrived, also if they were archived."""
     from ..ledger import notices as rows
     from ..ledger.engine import read
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, extract, func, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, extract, func, text
 
 from ..conf import mask_url, settings
-from ..errors import LedgerError, LedgerUnavailable, LedgerVersionError
+from ..errors import LedgerError, LedgerVersionError
+from . import postgresql, sqlite
+from .faults import translated
 
 VERSION = "0002"
 """The schema that this code needs; a test holds it against the newest migration."""
 
-LOCK_INTAKE, LOCK_SCHEMA = 0x6757_0001, 0x6757_0002
-_BUSY = 15.0
+LOCK_INTAKE, LOCK_SCHEMA, LOCK_PRUNE = 0x6757_0001, 0x6757_0002, 0x6757_0003
+_BUSY = sqlite.BUSY
 _engines: dict[tuple[str, bool], Engine] = {}
 _checked: set[str] = set()
 
@@ -67,87 +67,17 @@ def engine(url: str | None = None, durable: bool = True) -> Engine:
 
 def _make(url: str, durable: bool) -> Engine:
     if url.startswith("sqlite"):
-        made = create_engine(url, connect_args={"timeout": _BUSY, "check_same_thread": False},
-                             pool_size=4, max_overflow=16)
-        path = made.url.database
-        if path and path != ":memory:":
-            try:
-                Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as e:
-                raise LedgerUnavailable(
-                    f"the ledger's folder {Path(path).parent} cannot be made: {e.strerror}; "
-                    "set GWBROKER_HOME to a folder that can be written") from None
-
-        @event.listens_for(made, "connect")
-        def _pragmas(connection: Any, _record: Any) -> None:
-            # We say BEGIN ourselves: the driver would begin too late for a lock.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
-
-        @event.listens_for(made, "begin")
-        def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("gwbroker_write", False)
-            # Past SQLAlchemy, which takes ten times as long for it.
-            driver: Any = connection.connection.driver_connection
-            driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-        return made
+        return sqlite.make(url, durable, _BUSY)
     if not url.startswith("postgresql"):
         raise LedgerError(f"the ledger can be sqlite or postgresql, not {mask_url(url)}")
-    try:
-        made = create_engine(url, pool_size=4, max_overflow=16, pool_pre_ping=True,
-                             connect_args={"connect_timeout": 5})
-    except ModuleNotFoundError:
-        raise LedgerError("the ledger is on PostgreSQL, but its driver is not installed; "
-                          "run `pip install 'gwbroker[postgres]'`") from None
-    if not durable:
-
-        @event.listens_for(made, "begin")
-        def _relax(connection: Connection) -> None:
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-
-    return made
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as e:
-        raise LedgerUnavailable(_sentence(e)) from e
-    except DBAPIError as e:
-        if e.connection_invalidated:
-            raise LedgerUnavailable(_sentence(e)) from e
-        # sqlite3 reports a damaged file as a plain DatabaseError.
-        if type(e) is DatabaseError:
-            raise LedgerError(_sentence(e)) from e
-        raise
-    # From the rows of a prepared statement, which do not go through SQLAlchemy.
-    except sqlite3.OperationalError as e:
-        raise LedgerUnavailable(_sentence(e)) from e
-
-
-def _sentence(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-    where = mask_url(settings().ledger_url)
-    remedy = ""
-    if "locked" in said:
-        remedy = "; another program holds it, close it"
-    elif "full" in said or "No space" in said:
-        remedy = "; make room on its disk"
-    elif "no such table" in said or "does not exist" in said:
-        remedy = "; run `gwbroker ledger upgrade`"
-    return f"the ledger {where}: {said}{remedy}"
+    return postgresql.make(url, durable)
 
 
 @contextmanager
 def read() -> Iterator[Connection]:
-    """Open a connection for reading, with one consistent view.
+    """Open a connection for reading.
+
+    On SQLite all statements have one view; on PostgreSQL each has its own, see `snapshot`.
 
     Raises
     ------
@@ -155,8 +85,35 @@ def read() -> Iterator[Connection]:
         If the ledger cannot be reached.
     """
     check()
-    with _translated(), engine(durable=False).connect() as connection, connection.begin():
+    with translated(), engine(durable=False).connect() as connection, connection.begin():
+        _verify(connection)
         yield connection
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Open a connection for reading much: one consistent view, for as long as it takes.
+
+    It holds up nobody; SQLite's log of changes grows meanwhile.
+
+    Raises
+    ------
+    LedgerUnavailable
+        If the ledger cannot be reached.
+    """
+    check()
+    with translated(), engine(durable=False).connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        transaction = connection.begin()
+        try:
+            postgresql.be_patient(connection)
+            _verify(connection)
+            yield connection
+        finally:
+            # Not a commit, which a damaged file refuses.
+            transaction.rollback()
 
 
 @contextmanager
@@ -171,13 +128,28 @@ def write(durable: bool = True) -> Iterator[Connection]:
     Raises
     ------
     LedgerUnavailable
-        If the ledger cannot be reached, is locked or full; nothing was written.
+        If the ledger cannot be reached, is locked or full, or was deleted; nothing
+        was written that may be relied on.
     """
     check()
-    with _translated(), engine(durable=durable).connect() as connection:
+    with translated(), engine(durable=durable).connect() as connection:
         connection = connection.execution_options(gwbroker_write=True)
         with connection.begin():
             yield connection
+        _verify(connection)
+
+
+def _verify(connection: Connection) -> None:
+    """Make sure that a file is still there; what is in a deleted one goes with this process."""
+    path = sqlite.left(connection)
+    if path is not None:
+        _reconnect()
+        raise sqlite.gone(path)
+
+
+def _reconnect() -> None:
+    for made in _engines.values():
+        made.dispose()
 
 
 def lock(connection: Connection, key: int | str) -> None:
@@ -225,7 +197,7 @@ def check() -> None:
 
 def version() -> str | None:
     """Return the schema version of the ledger; None if the database is empty."""
-    with _translated(), engine().connect() as connection:
+    with translated(), engine().connect() as connection:
         # The catalogue is asked first: on PostgreSQL a failed SELECT spoils the transaction.
         if not engine().dialect.has_table(connection, "alembic_version"):
             return None
@@ -235,7 +207,7 @@ def version() -> str | None:
 
 def dispose() -> None:
     """Close this process's connections, so that a test or a fork starts afresh."""
-    for made in _engines.values():
-        made.dispose()
+    _reconnect()
     _engines.clear()
     _checked.clear()
+    sqlite.forget()

@@ -3,57 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    and_,
-    bindparam,
-    exists,
-    func,
-    insert,
-    literal_column,
-    null,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import NotFound
-from ..notice import Notice
-from . import notices as notice_rows
-from .engine import clock, lock
+from .claims import (
+    LEASE,
+    Claim,
+    bury,
+    claim,
+    clear_the_way,
+    finish,
+    renew,
+    retry_later,
+    successor,
+)
+from .engine import clock
 from .models import jobs
 from .notices import chunks
 from .prepared import Prepared
+from .sendable import COLUMNS, EITHER, UNFINISHED, Sendable, mark_sent, unsent
 from .storable import storable
+from .sweeping import (
+    LOST_AFTER,
+    PORTION,
+    SUSPICION,
+    due,
+    lost,
+    next_old,
+    orphans,
+    overdue,
+    unblocked,
+)
 
-LEASE = 9.0
-"""Seconds for which a running job is taken to be alive after its last sign of life."""
-
-SUSPICION = LEASE / 3
-"""Seconds more that a suspected job has for a sign of life; its worker gives one in a quarter."""
-
-LOST_AFTER = 5.0
-"""Seconds after which a job sent to an empty queue is taken to be lost on the wire."""
-
-# Written out, because SQLite uses a partial index only for a condition without parameters.
-_UNFINISHED = text("jobs.state IN ('pending', 'sent', 'running', 'waiting')")
-_EARLIER = text("earlier.state IN ('pending', 'sent', 'running', 'waiting')")
-
-_earlier = jobs.alias("earlier")
-_blocked = exists().where(
-    _earlier.c.serial == jobs.c.serial, _EARLIER,
-    # Order, and mutual exclusion even where a lower number was committed late.
-    or_(_earlier.c.id < jobs.c.id,
-        and_(_earlier.c.state == "running", _earlier.c.id != jobs.c.id)),
-).correlate(jobs)
+__all__ = [
+    "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "backlog",
+    "bury", "claim", "clear_the_way", "counts", "due", "finish", "listing", "lost", "mark_sent",
+    "next_old", "orphans", "overdue", "renew", "retry_later", "revive", "stuck", "successor",
+    "unblocked", "unfinished", "unsent",
+]
 
 
 @dataclass(frozen=True)
@@ -69,29 +61,9 @@ class Draft:
     delay: float = 0.0
     error: str | None = None
     """If it is set the job is dead from the start, with this reason."""
-
-
-@dataclass(frozen=True)
-class Sendable:
-    """What the wire needs to know of a job."""
-
-    id: int
-    handler: str
-    queue: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A job that this process now runs, with its notice."""
-
-    id: int
-    handler: str
-    queue: str
-    args: tuple[Any, ...]
-    attempts: int
-    claimant: str
-    notice: Notice | None = field(default=None, repr=False)
-    serial: str | None = None
+    priority: int = 0
+    """0: live; 1: of an old message, which waits until nothing live does."""
+    replay: str | None = None
 
 
 def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
@@ -123,8 +95,7 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
         return [Sendable(int(number), fresh[0].handler, fresh[0].queue)] \
             if rows[0]["state"] == "sent" and number is not None else []
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(jobs).returning(jobs.c.id, jobs.c.handler, jobs.c.queue,
-                                               jobs.c.state)
+    statement = dialect.insert(jobs).returning(*COLUMNS, jobs.c.state)
     if taken and connection.dialect.name == "postgresql":
         # Another host may write the same key between our look and our insert.
         statement = statement.on_conflict_do_nothing(index_elements=["key"])
@@ -132,194 +103,24 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
             for row in connection.execute(statement, rows) if row.state == "sent"]
 
 
-_WRITTEN = frozenset(("notice_id", "handler", "queue", "args", "key", "serial", "state",
-                      "attempts", "sends", "error", "created", "due", "sent", "finished"))
-
-
 def _row(draft: Draft, now: float) -> dict[str, Any]:
-    # A job is written as sent, because it is sent right after the commit; if that
+    # A live job is written as sent, because it is sent right after the commit; if that
     # fails, or this process dies in between, the sweep finds it on no queue.
-    state = "dead" if draft.error else "pending" if draft.delay else "sent"
+    state = "dead" if draft.error else "pending" if draft.delay or draft.priority else "sent"
     return {
         "notice_id": draft.notice_id, "handler": draft.handler, "queue": draft.queue,
         "args": list(draft.args), "key": draft.key, "serial": draft.serial, "state": state,
         "attempts": 0, "sends": 1 if state == "sent" else 0, "error": storable(draft.error),
         "created": now, "due": now + draft.delay, "sent": now if state == "sent" else None,
-        "finished": now if draft.error else None,
+        "finished": now if draft.error else None, "priority": draft.priority,
+        "replay": draft.replay,
     }
 
 
-_number: BindParameter[int] = bindparam("number")
-_claimant: BindParameter[str] = bindparam("worker")
-_mine = (jobs.c.id == _number, jobs.c.claimant == _claimant, jobs.c.state == "running")
-_CLAIM = Prepared(lambda now, _: update(jobs).where(
-    jobs.c.id == _number, text("jobs.state IN ('pending', 'sent', 'waiting')"),
-    jobs.c.due <= now + 0.5, ~_blocked,
-).values(
-    state="running", attempts=jobs.c.attempts + 1, started=now, claimant=_claimant,
-    lease_until=now + LEASE, finished=null(),
-).returning(*jobs.c["id", "handler", "queue", "args", "attempts", "notice_id", "serial"]))
-_WAIT = Prepared(lambda *_: update(jobs).where(
-    jobs.c.id == _number, jobs.c.state == "sent", jobs.c.serial.is_not(None), _blocked,
-).values(state="waiting"))
-_RENEW = Prepared(lambda now, _: update(jobs).where(*_mine).values(lease_until=now + LEASE))
-_FINISH = Prepared(lambda now, _: update(jobs).where(*_mine).values(
-    state="done", finished=now, error=null(), traceback=null(), lease_until=null()))
+_WRITTEN = frozenset(_row(Draft("", ""), 0.0))
 _TAKEN = Prepared(lambda *_: select(jobs.c.id).where(jobs.c.key == bindparam("wanted")))
 _INSERT = Prepared(lambda *_: insert(jobs).values(
     {c.name: bindparam(c.name) for c in jobs.c if c.name in _WRITTEN}).returning(jobs.c.id))
-_SUCCESSOR = Prepared(lambda *_: select(jobs.c.id, jobs.c.handler, jobs.c.queue).where(
-    jobs.c.serial == bindparam("subject"), jobs.c.state == "waiting", _UNFINISHED,
-).order_by(jobs.c.id).limit(1))
-
-
-def claim(connection: Connection, number: int, claimant: str) -> Claim | None:
-    """Take a job for running; None if it is not there to be taken.
-
-    Not to be taken is a job that is finished, runs elsewhere, is not due yet,
-    or must wait for an earlier one of its event.
-    """
-    if connection.dialect.name == "postgresql":
-        serial = connection.execute(
-            select(jobs.c.serial).where(jobs.c.id == number)).scalar_one_or_none()
-        if serial is not None:
-            lock(connection, serial)
-    row = _CLAIM(connection, number=number, worker=claimant).first()
-    if row is None:
-        _WAIT(connection, number=number)
-        return None
-    args = json.loads(row.args) if isinstance(row.args, str) else row.args
-    notice = notice_rows.load(connection, row.notice_id) if row.notice_id else None
-    return Claim(row.id, row.handler, row.queue, tuple(args), row.attempts, claimant, notice,
-                 row.serial)
-
-
-def renew(connection: Connection, number: int, claimant: str) -> bool:
-    """Give a sign of life for a running job; return whether it is still ours."""
-    return _RENEW(connection, number=number, worker=claimant).rowcount == 1
-
-
-def _close(connection: Connection, number: int, claimant: str | None, **values: Any) -> bool:
-    condition = [jobs.c.id == number, jobs.c.state == "running"]
-    if claimant is not None:
-        condition.append(jobs.c.claimant == claimant)
-    return connection.execute(
-        update(jobs).where(*condition).values(lease_until=None, **values)).rowcount == 1
-
-
-def finish(connection: Connection, number: int, claimant: str) -> bool:
-    """Note that a job is done; false if it was no longer ours."""
-    return _FINISH(connection, number=number, worker=claimant).rowcount == 1
-
-
-def retry_later(
-    connection: Connection, number: int, claimant: str | None, delay: float, error: str,
-    traceback: str | None,
-) -> bool:
-    """Note that a try failed and when the next is due; false if the job was no longer ours."""
-    return _close(connection, number, claimant, state="pending", error=storable(error),
-                  traceback=storable(traceback), sends=0, due=clock(connection) + delay)
-
-
-def bury(
-    connection: Connection, number: int, claimant: str | None, error: str,
-    traceback: str | None,
-) -> bool:
-    """Note that a job is dead; false if it was no longer ours."""
-    return _close(connection, number, claimant, state="dead", error=storable(error),
-                  traceback=storable(traceback), finished=clock(connection))
-
-
-def unblocked(connection: Connection, limit: int = 100) -> list[Sendable]:
-    """Return jobs that waited for an earlier one of their event and need not any more."""
-    query = (select(jobs.c.id, jobs.c.handler, jobs.c.queue)
-             .where(jobs.c.state == "waiting", _UNFINISHED, ~_blocked)
-             .order_by(jobs.c.id).limit(limit))
-    return [Sendable(*row) for row in connection.execute(query)]
-
-
-def successor(connection: Connection, serial: str | None) -> list[Sendable]:
-    """Return the job that waited for a finished one with this serial, if any."""
-    if serial is None:
-        return []
-    row = _SUCCESSOR(connection, subject=serial).first()
-    return mark_sent(connection, [Sendable(row.id, row.handler, row.queue)]) if row else []
-
-
-def mark_sent(connection: Connection, sendable: list[Sendable]) -> list[Sendable]:
-    """Note that jobs go to the wire now; return them."""
-    if sendable:
-        connection.execute(
-            update(jobs).where(jobs.c.id.in_([s.id for s in sendable]), _UNFINISHED,
-                               jobs.c.state != "running")
-            .values(state="sent", sent=clock(connection), sends=jobs.c.sends + 1))
-    return sendable
-
-
-def unsent(connection: Connection, numbers: Collection[int]) -> None:
-    """Note that jobs did not reach the wire after all; the sweep sends them again."""
-    connection.execute(update(jobs).where(jobs.c.id.in_(list(numbers)), jobs.c.state == "sent")
-                       .values(state="pending"))
-
-
-def due(connection: Connection, limit: int = 500) -> list[Sendable]:
-    """Return jobs that should have been sent by now."""
-    query = (select(jobs.c.id, jobs.c.handler, jobs.c.queue)
-             .where(jobs.c.state == "pending", _UNFINISHED, jobs.c.due <= clock(connection))
-             .order_by(jobs.c.due).limit(limit))
-    return [Sendable(*row) for row in connection.execute(query)]
-
-
-def lost(connection: Connection, empty_queues: Iterable[str], limit: int = 500) -> list[Sendable]:
-    """Return jobs that were sent and never started.
-
-    On a queue that is empty a job sent a few seconds ago is gone; on one with a
-    backlog it may just wait, so it is sent again only after a minute, then two, four...
-    """
-    now = clock(connection)
-    least = "least" if connection.dialect.name == "postgresql" else "min"
-    patience: ColumnElement[float] = literal_column(f"30.0 * (1 << {least}(jobs.sends, 6))")
-    query = (select(jobs.c.id, jobs.c.handler, jobs.c.queue)
-             .where(jobs.c.state == "sent", _UNFINISHED,
-                    or_(and_(jobs.c.queue.in_(list(empty_queues)),
-                             jobs.c.sent < now - LOST_AFTER,
-                             or_(jobs.c.sends < 4, jobs.c.sent < now - 60)),
-                        jobs.c.sent < now - patience))
-             .order_by(jobs.c.id).limit(limit))
-    return [Sendable(*row) for row in connection.execute(query)]
-
-
-def overdue(connection: Connection) -> bool:
-    """Tell whether there are running jobs whose worker gave no sign of life in time."""
-    now = clock(connection)
-    return connection.execute(select(jobs.c.id).where(
-        jobs.c.state == "running", _UNFINISHED,
-        # An end far in the future means that the clock was set back since.
-        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE),
-    ).limit(1)).first() is not None
-
-
-def orphans(connection: Connection) -> list[dict[str, Any]]:
-    """Return running jobs whose worker is gone; call it in a transaction that writes.
-
-    One whose lease has run out is first only suspected, by a negative end of the lease: after
-    a suspended machine, a step of the clock or a ledger that was locked all leases have run
-    out at once, and a worker that is alive renews within the time of grace.
-    """
-    now = clock(connection)
-    if connection.dialect.name == "postgresql":
-        now = connection.execute(select(now)).scalar_one()
-    now = float(now)
-    running = (jobs.c.state == "running", _UNFINISHED)
-    query = select(*jobs.c["id", "handler", "attempts", "claimant"]).where(
-        *running, jobs.c.lease_until < 0, jobs.c.lease_until > -(now - SUSPICION),
-    ).with_for_update(skip_locked=True)
-    found = [dict(row) for row in connection.execute(query).mappings()]
-    connection.execute(update(jobs).where(
-        *running, jobs.c.lease_until >= 0,
-        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE),
-    ).values(lease_until=-now))
-    return found
 
 
 def revive(connection: Connection, numbers: Sequence[int]) -> list[Sendable]:
@@ -330,28 +131,27 @@ def revive(connection: Connection, numbers: Sequence[int]) -> list[Sendable]:
     NotFound
         If one of them is not there, or not dead.
     """
-    found = connection.execute(
+    found = [Sendable(*row) for row in connection.execute(
         update(jobs).where(jobs.c.id.in_(numbers), jobs.c.state == "dead")
         .values(state="pending", attempts=0, sends=0, finished=None, due=clock(connection))
-        .returning(jobs.c.id, jobs.c.handler, jobs.c.queue)).all()
+        .returning(*COLUMNS))]
     missing = set(numbers) - {row.id for row in found}
     if missing:
         raise NotFound("dead job", ", ".join(map(str, sorted(missing))))
-    return mark_sent(connection, [Sendable(*row) for row in found])
+    return mark_sent(connection, found)
 
 
 def listing(
     connection: Connection, *, state: str | None = None, notice: int | None = None,
-    handler: str | None = None, numbers: Sequence[int] | None = None, limit: int = 100,
+    handler: str | None = None, numbers: Sequence[int] | None = None, replay: str | None = None,
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
     """Return the newest jobs, oldest of them first, as plain dictionaries."""
     query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(jobs.c.state == state)
-    if notice is not None:
-        query = query.where(jobs.c.notice_id == notice)
-    if handler is not None:
-        query = query.where(jobs.c.handler == handler)
+    wanted = {"state": state, "notice_id": notice, "handler": handler, "replay": replay}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(jobs.c[name] == value)
     if numbers is not None:
         query = query.where(jobs.c.id.in_(numbers))
     rows = [dict(row) for row in connection.execute(query).mappings()]
@@ -363,7 +163,7 @@ def listing(
 def counts(connection: Connection) -> dict[str, dict[str, int]]:
     """Return the number of unfinished and dead jobs by queue and state."""
     result: dict[str, dict[str, int]] = {}
-    for condition in (_UNFINISHED, text("jobs.state = 'dead'")):
+    for condition in (UNFINISHED, text("jobs.state = 'dead'")):
         query = (select(jobs.c.queue, jobs.c.state, func.count())
                  .where(condition).group_by(jobs.c.queue, jobs.c.state))
         for queue, state, number in connection.execute(query):
@@ -371,20 +171,29 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     return result
 
 
-def unfinished(connection: Connection, notices: Sequence[int] | None = None) -> int:
-    """Return how many jobs are not finished, of some notices or of all."""
-    query = select(func.count()).select_from(jobs).where(_UNFINISHED)
+def unfinished(
+    connection: Connection, notices: Sequence[int] | None = None, replay: str | None = None,
+) -> int:
+    """Return how many jobs are not finished, of some notices, of a replay, or of all."""
+    query = select(func.count()).select_from(jobs).where(UNFINISHED)
     if notices is not None:
         query = query.where(jobs.c.notice_id.in_(notices))
+    if replay is not None:
+        query = query.where(jobs.c.replay == replay)
     return int(connection.execute(query).scalar_one())
 
 
+def backlog(connection: Connection) -> int:
+    """Return how many jobs of old messages are not finished."""
+    query = select(func.count()).select_from(jobs).where(jobs.c.priority == 1, UNFINISHED)
+    return int(connection.execute(query).scalar_one())
 
 
 def stuck(connection: Connection) -> list[dict[str, Any]]:
     """Return handlers whose jobs were sent several times and never started."""
     query = (select(jobs.c.handler, jobs.c.queue, func.count().label("number"),
                     func.max(jobs.c.sends).label("sends"))
-             .where(jobs.c.state == "sent", jobs.c.attempts == 0, jobs.c.sends >= 4, _UNFINISHED)
+             .where(EITHER, jobs.c.state == "sent", jobs.c.attempts == 0, jobs.c.sends >= 4,
+                    UNFINISHED)
              .group_by(jobs.c.handler, jobs.c.queue))
     return [dict(row) for row in connection.execute(query).mappings()]

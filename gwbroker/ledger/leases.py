@@ -24,6 +24,10 @@ HEALTHY = 30.0
 
 PAUSE_MIN, PAUSE_MAX = 1.0, 60.0
 
+FORGIVEN = 4
+"""Losses in a row that cost no pause: hosts and workers are killed for many reasons, and a
+listener that kills its own process is slowed down soon enough."""
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -59,8 +63,8 @@ def acquire(name: str, holder: str) -> Refused | None:
         if row["holder"] and row["holder"] != holder:
             short = row["until"] - LENGTH - (row["started"] or 0) < HEALTHY
             failures = failures + 1 if short else 1
-            # The first loss costs no pause beyond the lease itself.
-            not_before = row["until"] + (pause(failures) if failures > 1 else 0.0)
+            # The first losses cost no pause beyond the lease itself.
+            not_before = row["until"] + pause(failures - FORGIVEN)
             connection.execute(update(leases).where(leases.c.name == name).values(
                 holder=None, failures=failures, not_before=not_before, state="lost",
                 error="its process disappeared without a word"))

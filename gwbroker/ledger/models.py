@@ -91,12 +91,20 @@ STATES = (*UNFINISHED, *FINISHED)
 
 # Small whatever the size of the ledger, because only unfinished jobs are in them.
 _unfinished = jobs.c.state.in_(UNFINISHED)
-Index("ix_jobs_unfinished", jobs.c.due,
+Index("ix_jobs_unfinished", jobs.c.priority, jobs.c.state, jobs.c.queue, jobs.c.due,
       sqlite_where=_unfinished, postgresql_where=_unfinished)
 Index("ix_jobs_serial", jobs.c.serial, jobs.c.id,
       sqlite_where=_unfinished, postgresql_where=_unfinished)
+_replayed = jobs.c.replay.is_not(None)
+Index("ix_jobs_replay", jobs.c.replay, jobs.c.id,
+      sqlite_where=_replayed, postgresql_where=_replayed)
 _dead = jobs.c.state == "dead"
 Index("ix_jobs_dead", jobs.c.id, sqlite_where=_dead, postgresql_where=_dead)
+
+# Who deletes a notice asks, by its foreign keys, which rows refer to it.
+for _link in (notices.c.duplicate_of, notices.c.revision_of):
+    _linked = _link.is_not(None)
+    Index(f"ix_notices_{_link.name}", _link, sqlite_where=_linked, postgresql_where=_linked)
 
 events = Table(
     "events", metadata,
@@ -143,6 +151,7 @@ products = Table(
     Column("facts", JSON, nullable=False),
     UniqueConstraint("path"),
     Index(None, "event_id"),
+    Index(None, "notice_id"),
     sqlite_autoincrement=True,
 )
 

@@ -13,13 +13,14 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 
 from ..errors import NotFound
 from ..notice import Notice
+from . import archive
 from .engine import LOCK_INTAKE, lock
 from .models import jobs, notices, payloads, streams
 from .prepared import Prepared
 
 _CHUNK = 500
-_SEEN = (notices.c.id, notices.c.digest, notices.c.duplicate_of, notices.c.source,
-         notices.c.topic, notices.c.partition, notices.c.offset)
+_SEEN = notices.c["id", "digest", "duplicate_of", "archive", "source", "topic", "partition",
+                  "offset"]
 
 
 def _upsert_stream(_now: Any, insert_into: Any) -> Any:
@@ -43,8 +44,8 @@ _BY_IDENTIFIER = Prepared(lambda *_: select(func.max(notices.c.id)).where(
     notices.c.identifier == bindparam("identifier"), notices.c.duplicate_of.is_(None)))
 _LOAD = Prepared(lambda *_: select(
     *notices.c["source", "topic", "partition", "offset", "received", "sent", "headers"],
-    payloads.c.body)
-    .join(payloads, payloads.c.notice_id == func.coalesce(
+    func.coalesce(notices.c.duplicate_of, notices.c.id).label("root"), payloads.c.body)
+    .outerjoin(payloads, payloads.c.notice_id == func.coalesce(
         notices.c.duplicate_of, notices.c.id))
     .where(notices.c.id == bindparam("number")))
 _COUNT = Prepared(_upsert_stream)
@@ -54,8 +55,9 @@ _COUNT = Prepared(_upsert_stream)
 class Kept:
     """What became of a notice when it was kept.
 
-    ``root`` is the first notice with these bytes; ``new`` is false for a
-    redelivery, which adds no row.
+    ``root`` is the first notice with these bytes. ``new`` is false for what adds no
+    job: a redelivery, which adds no row either, and a copy of a notice so old that its
+    bytes were archived, and its jobs forgotten.
     """
 
     id: int
@@ -85,7 +87,7 @@ def keep(
     bodies: list[dict[str, Any]] = []
     for notice, identifier in zip(arrived, identifiers, strict=True):
         place = (notice.source, notice.topic, notice.partition, notice.offset)
-        root, places = seen.get(notice.digest, (None, {}))
+        root, places, settled = seen.get(notice.digest, (None, {}, False))
         if root is not None and notice.offset is not None and place in places:
             result.append(Kept(places[place], root, new=False))
             continue
@@ -103,12 +105,12 @@ def keep(
         if root is None:
             root = highest
             bodies.append({"notice_id": highest, "body": notice.payload})
-            seen[notice.digest] = (root, {place: highest})
+            seen[notice.digest] = (root, {place: highest}, False)
             if identifier is not None:
                 latest[identifier] = highest
         else:
             places[place] = highest
-        result.append(Kept(highest, root, True, revision))
+        result.append(Kept(highest, root, not settled, revision))
     if rows:
         _INSERT.many(connection, rows)
         _count(connection, rows)
@@ -132,8 +134,8 @@ def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
 
 def _seen(
     connection: Connection, arrived: Sequence[Notice],
-) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int]]]:
-    found: dict[bytes, tuple[int, dict[tuple[Any, ...], int]]] = {}
+) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int], bool]]:
+    found: dict[bytes, tuple[int, dict[tuple[Any, ...], int], bool]] = {}
     offsets = {notice.offset for notice in arrived if notice.offset is not None}
     for chunk in chunks(n.digest for n in arrived):
         if len(chunk) == 1 and len(offsets) <= 1:
@@ -145,9 +147,11 @@ def _seen(
                 or_(notices.c.duplicate_of.is_(None), notices.c.offset.in_(offsets)),
             ).order_by(notices.c.id))
         for row in rows:
-            number, digest, duplicate_of, *place = tuple(row)
-            _, places = found.setdefault(bytes(digest), (duplicate_of or number, {}))
-            places[tuple(place)] = number
+            number, digest, duplicate_of, archived, *place = tuple(row)
+            # The first notice with these bytes comes first.
+            known = found.setdefault(
+                bytes(digest), (duplicate_of or number, {}, archived is not None))
+            known[1][tuple(place)] = number
     return found
 
 
@@ -185,20 +189,31 @@ def identify(connection: Connection, number: int, identifier: str) -> None:
 
 
 def load(connection: Connection, number: int) -> Notice:
-    """Return a notice with its bytes.
+    """Return a notice with its bytes, also if they were archived.
 
     Raises
     ------
     NotFound
-        If there is no such notice.
+        If there is no such notice, or its archive is not there.
+    LedgerError
+        If its archive is damaged.
     """
     row = _LOAD(connection, number=number).first()
     if row is None:
         raise NotFound("notice", number)
+    body = _archived(connection, row.root) if row.body is None else bytes(row.body)
     return Notice(
-        payload=bytes(row.body), source=row.source, topic=row.topic, partition=row.partition,
+        payload=body, source=row.source, topic=row.topic, partition=row.partition,
         offset=row.offset, received=_utc(row.received), sent=_utc(row.sent) if row.sent else None,
         id=number, headers=_unpack(row.headers))
+
+
+def _archived(connection: Connection, root: int) -> bytes:
+    row = connection.execute(
+        select(notices.c.archive, notices.c.digest).where(notices.c.id == root)).one()
+    if row.archive is None:
+        raise NotFound("payload", f"of notice {root}, which is damage; run `gwbroker ledger check`")
+    return archive.fetch(row.archive, root, bytes(row.digest))
 
 
 def _pack(headers: Sequence[tuple[str, bytes]]) -> str | None:

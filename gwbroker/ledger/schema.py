@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .engine import LOCK_SCHEMA, _checked, _translated, engine, lock
+from .engine import LOCK_SCHEMA, _checked, engine, lock
+from .faults import translated
+from .postgresql import be_patient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -35,11 +37,30 @@ def upgrade() -> None:
     """
     from alembic import command
 
-    with _translated(), engine().connect() as connection:
+    with translated(), engine().connect() as connection:
         connection = connection.execution_options(gwbroker_write=True)
         with connection.begin():
+            be_patient(connection)
             lock(connection, LOCK_SCHEMA)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     _checked.clear()
+
+
+def vacuum() -> None:
+    """Give the disk space of deleted rows back; nobody can write meanwhile.
+
+    PostgreSQL does without: its autovacuum makes the space free for new rows.
+
+    Raises
+    ------
+    LedgerUnavailable
+        If others use the ledger all the time, or the disk has no room for a copy.
+    """
+    if engine().dialect.name != "sqlite":
+        return
+    with translated(), engine().connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("VACUUM")
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

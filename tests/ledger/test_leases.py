@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from gwbroker.ledger import leases
 from gwbroker.ledger.engine import write
-from gwbroker.ledger.leases import LENGTH, PAUSE_MAX, pause
+from gwbroker.ledger.leases import FORGIVEN, LENGTH, PAUSE_MAX, pause
 from gwbroker.ledger.models import leases as table
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -71,15 +71,26 @@ def test_a_lease_that_ran_out_goes_to_the_next_without_a_pause_the_first_time():
     assert row()["failures"] == 1
 
 
-def test_a_lease_lost_again_soon_after_costs_a_pause():
-    for holder in ("one", "two"):
-        assert leases.acquire("a", holder) is None
+def lose(times: int) -> None:
+    """Lose the lease so often, each time after a few seconds."""
+    for number in range(times):
+        assert leases.acquire("a", f"holder-{number}") is None
         change(until=time.time() - 0.1, started=time.time() - 6)
-    refused = leases.acquire("a", "three")
+
+
+def test_a_lease_lost_a_few_times_in_a_row_is_given_again_at_once():
+    lose(FORGIVEN)
+    assert leases.acquire("a", "next") is None
+    assert row()["failures"] == FORGIVEN
+
+
+def test_a_lease_lost_again_and_again_costs_a_pause():
+    lose(FORGIVEN + 1)
+    refused = leases.acquire("a", "next")
     assert refused is not None
-    assert "2 times" in refused.reason
+    assert f"{FORGIVEN + 1} times" in refused.reason
     change(not_before=time.time() - 0.1)
-    assert leases.acquire("a", "three") is None
+    assert leases.acquire("a", "next") is None
 
 
 def test_pauses_grow_from_one_second_to_sixty():

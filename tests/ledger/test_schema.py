@@ -12,10 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from gwbroker.conf import settings
 from gwbroker.errors import ConfigError, LedgerError, LedgerUnavailable, LedgerVersionError
+from gwbroker.intake import accept
 from gwbroker.ledger import engine, schema
+from gwbroker.ledger import jobs as job_rows
+from gwbroker.ledger import notices as rows
 from gwbroker.ledger.engine import read, write
 from gwbroker.ledger.models import metadata
+from gwbroker.notice import Notice
 
 from ..servers import PostgreSQL
 
@@ -146,3 +151,68 @@ def test_a_ledger_locked_by_another_program_is_unavailable_and_says_so(
     engine.dispose()
     with write(), pytest.raises(LedgerUnavailable, match="another program holds it"), write():
         pass
+
+
+def migrate(version: str) -> None:
+    """Bring the ledger to a version, as `schema.upgrade` brings it to the newest."""
+    from alembic import command
+
+    with engine.engine().connect() as connection:
+        connection = connection.execution_options(gwbroker_write=True)
+        with connection.begin():
+            config = schema._config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, version)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_ledger_of_the_first_schema_with_data_is_upgraded_and_works(
+    kind: str, home: Path, environment: pytest.MonkeyPatch, request: pytest.FixtureRequest,
+):
+    if kind == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        environment.setenv("GWBROKER_DATABASE_URL", server.url(server.fresh()))
+        settings.cache_clear()
+    migrate("0001")
+    first = Notice(b"1", "k", "t", 0, 7)
+    with engine.engine().begin() as connection:
+        for statement in (
+            "INSERT INTO notices (id, source, topic, partition, \"offset\", digest, size, "
+            "received, identifier) VALUES (1, 'k', 't', 0, 7, :digest, 1, 5.0, 'S1')",
+            "INSERT INTO notices (id, source, topic, digest, size, received, duplicate_of) "
+            "VALUES (2, 'vtp', 'voevent', :digest, 1, 6.0, 1)",
+            "INSERT INTO payloads (notice_id, body) VALUES (1, :body)",
+            "INSERT INTO jobs (notice_id, handler, queue, args, key, state, attempts, sends, "
+            "created, due) VALUES (1, 'h', 'general', '[]', '1:h', 'pending', 0, 0, 5.0, 5.0)",
+            "INSERT INTO events (name, kind, role, state, facts, flags, created, updated) "
+            "VALUES ('S1', 'gw', 'real', 'open', '{}', '[]', 5.0, 5.0)",
+            "INSERT INTO event_notices (event_id, notice_id, revision, alert) "
+            "VALUES (1, 1, 1, 'initial')",
+            "INSERT INTO streams (source, topic, count, bytes, last_received) "
+            "VALUES ('k', 't', 1, 1, 5.0)",
+        ):
+            values = {"digest": first.digest, "body": first.payload}
+            connection.execute(text(statement), {
+                name: value for name, value in values.items() if f":{name}" in statement})
+    if kind == "postgresql":
+        with engine.engine().begin() as connection:
+            connection.execute(text("SELECT setval('notices_id_seq', 2)"))
+    engine.dispose()
+    with pytest.raises(LedgerVersionError), read():
+        pass
+    schema.upgrade()
+    with engine.engine().connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    with read() as connection:
+        assert rows.load(connection, 2).payload == b"1"
+        (job,) = job_rows.listing(connection)
+    assert (job["priority"], job["replay"], job["state"]) == (0, None, "pending")
+    again, fresh = accept([first, Notice(b"2", "k", "t", 0, 8)])
+    assert (again.id, again.new, fresh.id) == (1, False, 3)
+    with write() as connection:
+        claim = job_rows.claim(connection, job["id"], "me")
+        assert claim is not None
+        assert claim.notice == rows.load(connection, 1)
+    engine.dispose()

@@ -20,6 +20,19 @@ def upgrade() -> None:
         comment="0: live; 1: of an old message, which waits for those"))
     op.add_column("jobs", sa.Column(
         "replay", sa.String(), nullable=True, comment="The replay that it belongs to"))
+    op.drop_index("ix_jobs_unfinished", table_name="jobs")
+    for name, columns, where in (
+        ("ix_jobs_unfinished", ["priority", "state", "queue", "due"],
+         "state IN ('pending', 'sent', 'running', 'waiting')"),
+        ("ix_jobs_replay", ["replay", "id"], "replay IS NOT NULL"),
+    ):
+        op.create_index(name, "jobs", columns, unique=False, sqlite_where=sa.text(where),
+                        postgresql_where=sa.text(where))
+    for column in ("duplicate_of", "revision_of"):
+        where = f"{column} IS NOT NULL"
+        op.create_index(f"ix_notices_{column}", "notices", [column], unique=False,
+                        sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_index(op.f("ix_products_notice_id"), "products", ["notice_id"], unique=False)
     op.create_table(
         "topics",
         sa.Column("source", sa.String(), nullable=False),
