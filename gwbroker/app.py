@@ -14,7 +14,7 @@ from kombu.entity import Queue
 from .conf import settings
 from .process import die_with_parent, limit_memory
 from .streams.registry import QUEUES
-from .wire import install
+from .wire import PRIORITIES, install
 
 # Named as strings, so that the graph of imports has no circle.
 MODULES = (
@@ -24,6 +24,7 @@ MODULES = (
     "gwbroker.tasks.upkeep",
     "gwbroker.listeners.kafka",
     "gwbroker.listeners.vtp",
+    "gwbroker.listeners.vtp_broker",
 )
 
 HEAVY = ("healpy", "astropy.io.fits", "matplotlib.figure", "gwbroker.skymap.plot",
@@ -81,7 +82,9 @@ def make() -> Celery:
         # the time of a job. And nobody is to wait for a Redis that is away (kombu would, 6 s
         # for each message): the sweep sends later.
         broker_transport_options={"ack_emulation": False, "max_retries": 0,
-                                  "queue_order_strategy": "priority", **patience},
+                                  "queue_order_strategy": "priority",
+                                  # Flower counts what waits by these.
+                                  "priority_steps": PRIORITIES, **patience},
         redis_socket_connect_timeout=5,
         redis_socket_keepalive=over_tcp,
         task_publish_retry=False,

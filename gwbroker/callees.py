@@ -23,6 +23,8 @@ class Callee:
     retries: int = 5
     backoff: float = 2.0
     time_limit: float = 300.0
+    tells: bool = False
+    """Whether it tells people or publishes, which a replay does only when asked to."""
 
     def pause(self, attempts: int) -> float:
         """Return the seconds to wait after so many attempts: doubling, jittered."""

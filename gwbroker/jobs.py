@@ -1,4 +1,4 @@
-"""Durable calls over Celery: submit, claim, retry, bury.
+"""Durable calls over Celery: submit, run, retry.
 
 The ledger remembers every call until it is done or dead. What goes over Redis is
 only a job's number; it may be lost there, or arrive twice.
@@ -7,48 +7,33 @@ only a job's number; it may be lost there, or arrive twice.
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
-import threading
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from celery.exceptions import SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as WireError
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
+from . import calls, running
 from .app import app
 from .callees import Callee, add, callee, callees, handlers, name_of
-from .conf import settings
-from .errors import (
-    HandlerError,
-    JobMemoryExceeded,
-    JobTimeout,
-    LedgerUnavailable,
-    NoticeError,
-)
-from .keeper import Keeper
+from .errors import HandlerError, LedgerUnavailable
 from .ledger import jobs as rows
 from .ledger.engine import read, write
-from .ledger.jobs import Claim, Draft, Sendable
-from .notice import Notice
+from .ledger.jobs import Draft, Sendable
+from .running import current_notice, idempotency_key, transaction
 from .streams.registry import check_options
 
 __all__ = [
-    "Callee", "Outbox", "callee", "callees", "current_notice", "handlers", "name_of", "outbox",
-    "register", "retry", "run", "send", "stay_here", "submit", "sweep", "task",
+    "Callee", "Outbox", "callee", "callees", "current_notice", "handlers", "idempotency_key",
+    "name_of", "outbox", "register", "retry", "run", "send", "stay_here", "submit", "sweep",
+    "task", "transaction",
 ]
 
 log = logging.getLogger(__name__)
-
-GRACE = 30.0
-"""Seconds after its time limit at which a job that will not stop is killed."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,7 +48,8 @@ def register(callee: Callee) -> None:
     """
     add(callee)
     app.task(run, name=callee.name, shared=False, ignore_result=True,
-             soft_time_limit=callee.time_limit, time_limit=callee.time_limit + GRACE)
+             soft_time_limit=callee.time_limit,
+             time_limit=callee.time_limit + calls.GRACE)
 
 
 def task(**options: Any) -> Callable[[Function], Function]:
@@ -72,7 +58,8 @@ def task(**options: Any) -> Callable[[Function], Function]:
     Parameters
     ----------
     **options
-        ``queue``, ``retries``, ``backoff``, ``time_limit``, ``name``, as for handlers.
+        ``queue``, ``retries``, ``backoff``, ``time_limit``, ``tells``, ``name``, as for
+        handlers.
 
     Raises
     ------
@@ -82,7 +69,7 @@ def task(**options: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         name = options.get("name") or f"{function.__module__}.{function.__name__}"
-        known = ("queue", "retries", "backoff", "time_limit", "name")
+        known = ("queue", "retries", "backoff", "time_limit", "tells", "name")
         unknown = sorted(set(options) - set(known))
         if unknown:
             raise HandlerError(name, f"unknown option {', '.join(unknown)}",
@@ -113,18 +100,30 @@ class Outbox:
     ) -> None:
         """Submit a call of a task with JSON values; see `submit`."""
         name = function if isinstance(function, str) else name_of(function)
-        self.add([Draft(name, callee(name).queue, notice, args, key, serial, delay)])
+        # What an old message sets off is as little urgent, and belongs to the same replay.
+        by = running.current()
+        priority, replay = (by.priority, by.replay) if by is not None else (0, None)
+        self.add([Draft(name, callee(name).queue, notice, args, running.with_label(key, replay),
+                        serial, delay, priority=priority, replay=replay)])
 
 
 @contextmanager
 def outbox(durable: bool = True) -> Iterator[Outbox]:
     """Open a transaction in which jobs are submitted along with other changes.
 
+    Inside `transaction` it is that one.
+
     Raises
     ------
     LedgerUnavailable
         If it could not be committed; then nothing was submitted.
     """
+    within = running.joined()
+    if within is not None and within.connection is not None:
+        box = Outbox(within.connection)
+        yield box
+        within.sendable.extend(box.sendable)
+        return
     with write(durable) as connection:
         box = Outbox(connection)
         yield box
@@ -197,7 +196,7 @@ def _publish(producer: Any, job: Sendable) -> None:
         argsrepr=f"({job.id},)", kwargsrepr="{}", **limits(job.handler))
     producer.publish(
         message.body, headers=message.headers, serializer="json", exchange="",
-        routing_key=job.queue, retry=False, **message.properties)
+        routing_key=job.queue, retry=False, priority=job.priority, **message.properties)
 
 
 _wire = _Wire()
@@ -213,7 +212,7 @@ def limits(name: str) -> dict[str, float]:
     known = callees.get(name)
     if known is None:
         return {}
-    return {"soft_time_limit": known.time_limit, "time_limit": known.time_limit + GRACE}
+    return {"soft_time_limit": known.time_limit, "time_limit": known.time_limit + calls.GRACE}
 
 
 def send(sendable: Iterable[Sendable]) -> None:
@@ -228,9 +227,6 @@ def send(sendable: Iterable[Sendable]) -> None:
             log.warning("jobs %s were not sent and could not be marked so", failed[:5])
 
 
-_keeper = Keeper()
-
-
 def run(number: int) -> None:
     """Run a job if it is there to be run; called by Celery, harmless to call twice.
 
@@ -239,142 +235,33 @@ def run(number: int) -> None:
     LedgerUnavailable
         If the ledger could not be asked; the sweep sends the job again.
     """
-    claimant = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    with write(durable=False) as connection:
-        claim = rows.claim(connection, number, claimant)
-    if claim is None:
-        log.debug("job %d is not there to be run", number)
-        return
-    global _running
-    _keeper.watch(claim)
-    _running = claim
-    try:
-        problem, trace, final = _call(claim)
-    finally:
-        _running = None
-        _keeper.forget()
-    with _undisturbed():
-        _settle(claim, problem, trace, final)
+    calls.run(number, send)
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Take no notice of the time limit any more: what was done is to be written down."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+_DISAPPEARED = calls.Outcome(
+    "the process that ran it disappeared: killed, out of memory, or far past its time limit",
+    final=False)
 
 
-_running: Claim | None = None
-
-
-def current_notice() -> Notice:
-    """Return the notice that the running job was submitted for.
-
-    Raises
-    ------
-    LookupError
-        If no job runs here, or it is about no notice.
-    """
-    if _running is None or _running.notice is None:
-        raise LookupError("no job about a notice runs in this process")
-    return _running.notice
-
-
-def _call(claim: Claim) -> tuple[str | None, str | None, bool]:
-    """Call the function; return what went wrong, its traceback, whether a retry is in vain."""
-    try:
-        known = callee(claim.handler)
-        if claim.args or claim.notice is None or claim.handler not in handlers:
-            known.function(*claim.args)
-        else:
-            known.function(claim.notice)
-    except NoticeError as e:
-        return str(e), traceback.format_exc(limit=-8), True
-    except SoftTimeLimitExceeded:
-        error: Exception = JobTimeout(callees[claim.handler].time_limit)
-        return str(error), traceback.format_exc(limit=-8), False
-    except MemoryError as e:
-        error = JobMemoryExceeded(
-            f"it asked for more memory than a job may have ({settings().max_memory >> 20} MiB, "
-            f"max_memory in the settings): {e}")
-        return str(error), traceback.format_exc(limit=-8), False
-    except KeyboardInterrupt:
-        raise
-    # One bad handler hurts nobody: whatever it raises, also SystemExit, is its job's error.
-    except BaseException as e:
-        return f"{type(e).__name__}: {e}", traceback.format_exc(limit=-20), False
-    return None, None, True
-
-
-def _settle(claim: Claim, problem: str | None, trace: str | None, final: bool) -> None:
-    deadline = time.monotonic() + GRACE * 0.8
-    while True:
-        try:
-            sendable = _write_outcome(claim, problem, trace, final)
-            break
-        except LedgerUnavailable as e:
-            if time.monotonic() > deadline:
-                raise
-            log.warning("job %d: its outcome cannot be written yet: %s", claim.id, e)
-            time.sleep(0.5)
-    send(sendable)
-
-
-def _write_outcome(
-    claim: Claim, problem: str | None, trace: str | None, final: bool,
-) -> list[Sendable]:
-    # What this loses in a power cut is only that the job ran: it runs again.
-    with write(durable=False) as connection:
-        if problem is None:
-            ours = rows.finish(connection, claim.id, claim.claimant)
-        else:
-            ours = _fail(connection, claim.id, claim.claimant, claim.handler, claim.attempts,
-                         problem, trace, final)
-        if not ours:
-            log.error("job %d: its outcome came too late, another worker has it", claim.id)
-            return []
-        return rows.successor(connection, claim.serial)
-
-
-def _fail(
-    connection: Connection, number: int, claimant: str | None, name: str, attempts: int,
-    problem: str, trace: str | None, final: bool,
-) -> bool:
-    known = callees.get(name) or Callee(name, run)
-    if final or attempts > known.retries:
-        log.error("job %d (%s) is dead after %d attempts: %s", number, name, attempts, problem)
-        return rows.bury(connection, number, claimant, problem, trace)
-    delay = known.pause(attempts)
-    log.warning("job %d (%s) failed, attempt %d of %d, next in %.1f s: %s", number, name,
-                attempts, known.retries + 1, delay, problem)
-    return rows.retry_later(connection, number, claimant, delay, problem, trace)
-
-
-def sweep(empty_queues: Sequence[str]) -> int:
+def sweep(empty: Sequence[str], empty_old: Sequence[str] = ()) -> int:
     """Send every job that should have started and has not; return how many.
 
     Parameters
     ----------
-    empty_queues : sequence of str
-        Queues that Redis says are empty: what was sent to them and has not started is lost.
+    empty, empty_old : sequence of str
+        Queues on which, as Redis says, nothing live and nothing old waits: what was sent to
+        them and has not started is lost.
     """
     with read() as connection:
         overdue = rows.overdue(connection)
-        waiting = (rows.due(connection) + rows.lost(connection, empty_queues)
-                   + rows.unblocked(connection))
+        waiting = (rows.due(connection) + rows.next_old(connection)
+                   + rows.lost(connection, empty, empty_old) + rows.unblocked(connection))
     if not overdue and not waiting:
         return 0
     with write(durable=False) as connection:
         for orphan in rows.orphans(connection) if overdue else ():
-            _fail(connection, orphan["id"], orphan["claimant"], orphan["handler"],
-                  orphan["attempts"], "the process that ran it disappeared: killed, out of "
-                  "memory, or far past its time limit", None, False)
+            calls.fail(connection, orphan["id"], orphan["claimant"], orphan["handler"],
+                       orphan["attempts"], _DISAPPEARED)
         sendable = rows.mark_sent(connection, waiting)
     send(sendable)
     return len(sendable)

@@ -225,6 +225,7 @@ def test_the_log_of_a_dead_job_names_it(caplog: pytest.LogCaptureFixture):
 
 LIMITED = '''
 import time
+from gwbroker import calls
 from gwbroker.streams import kafka
 
 @kafka.handler("slow", time_limit=1, retries=0)
@@ -247,9 +248,20 @@ def crash(notice):
     import os
     os.abort()
 
+@kafka.handler("deaf", time_limit=1, retries=0)
+def deaf(notice):
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+
 @kafka.handler("fine")
 def fine(notice):
     pass
+
+# What does not stop at its time limit is killed so much later.
+calls.GRACE = 2.0
 '''
 
 
@@ -265,7 +277,7 @@ def test_time_and_memory_of_a_job_are_limited_and_the_others_go_on(
     broker.worker("general", "-c", "2")
     broker.beat()
     accept([Notice(topic.encode(), topic=topic)
-            for topic in ("slow", "big", "growing", "crash", *["fine"] * 3)])
+            for topic in ("slow", "big", "growing", "crash", "deaf", *["fine"] * 3)])
 
     def states() -> dict[str, tuple[str, str | None]]:
         with read() as connection:
@@ -279,5 +291,6 @@ def test_time_and_memory_of_a_job_are_limited_and_the_others_go_on(
     for handler in ("mine.big", "mine.growing"):
         assert found[handler][0] == "dead"
         assert "more memory than a job may have (512 MiB" in str(found[handler][1])
-    assert found["mine.crash"][0] == "dead"
-    assert "disappeared" in str(found["mine.crash"][1])
+    for handler in ("mine.crash", "mine.deaf"):
+        assert found[handler][0] == "dead"
+        assert "disappeared" in str(found[handler][1])

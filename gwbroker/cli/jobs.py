@@ -18,10 +18,11 @@ CHUNK = 500
 @click.option("--state", type=click.Choice(STATES), help="Only those in one state.")
 @click.option("--notice", type=NUMBER, help="Only those of one notice.")
 @click.option("--handler", help="Only those of one handler or task.")
+@click.option("--replay", metavar="LABEL", help="Only those of one replay.")
 @click.pass_context
 def jobs(
     ctx: click.Context, json_: bool, limit: int, state: str | None, notice: int | None,
-    handler: str | None,
+    handler: str | None, replay: str | None,
 ) -> None:
     """List the calls of handlers and tasks, the newest last."""
     if ctx.invoked_subcommand:
@@ -30,14 +31,16 @@ def jobs(
     from ..ledger.engine import read
 
     with read() as connection:
-        found = rows.listing(connection, state=state, notice=notice, handler=handler, limit=limit)
+        found = rows.listing(connection, state=state, notice=notice, handler=handler,
+                             replay=replay, limit=limit)
     if json_:
         as_json([with_times(row, TIMES) for row in found])
         return
     as_table("", ("id", "state", "handler", "queue", "notice", "tries", "created (UTC)", "error"), [
         (row["id"], row["state"], row["handler"], row["queue"], row["notice"], row["attempts"],
          when(row["created"]), short(row["error"])) for row in found],
-        f"No job is {state}." if state else "No job yet.")
+        f"No job is {state}." if state else
+        f"There is no replay {replay}, or it gave no jobs." if replay else "No job yet.")
 
 
 @jobs.command()

@@ -1,9 +1,10 @@
-"""``gwbroker replay``: recorded messages through the same intake as live ones."""
+"""``gwbroker replay``: recorded messages, and notices once more, through the broker."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +12,110 @@ import click
 
 from ..notice import Notice
 from .output import as_json, as_table, short
+from .replay_range import Asked, Moment, Offsets, replay_range
 
 STREAMS = ("gcn", "igwn", "voevent", "kafka")
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True,
+@click.argument("files", metavar="[FILE]...", nargs=-1,
                 type=click.Path(exists=True, path_type=Path))
-@click.option("--stream", type=click.Choice(STREAMS), help="Which family the messages belong to.")
-@click.option("--topic", help="The Kafka topic by which they are said to have come.")
+@click.option("--source", help="Notices of one source, as `gcn` or `kafka.gcn`.")
+@click.option("--from", "since", type=Moment(), metavar="TIME",
+              help="Notices from a day or time on, as 2026-11-01 or 2026-11-01T12:30:00Z; UTC.")
+@click.option("--to", "until", type=Moment(), metavar="TIME",
+              help="Up to a time, or the beginning of a day; not included.")
+@click.option("--topic", "topics", multiple=True,
+              help="Notices of one Kafka topic; may be repeated. With FILE: the topic by which "
+                   "they are said to have come.")
+@click.option("--partition", type=click.IntRange(0), help="Only those in one partition of --topic.")
+@click.option("--offsets", type=Offsets(), metavar="FIRST:END",
+              help="Only those with these offsets; END is not included.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N of these.")
+@click.option("--ledger/--kafka", "ledger", default=True, show_default=True,
+              help="Read them from the ledger, or once more from Kafka; the listener there goes "
+                   "on where it is.")
+@click.option("--handler", "handlers", multiple=True,
+              help="Call only this handler; may be repeated.")
+@click.option("--tell", is_flag=True,
+              help="Also call handlers and tasks that tell people or publish.")
+@click.option("--label", help="Go on with an earlier replay, or name this one; what a replay has "
+                              "done it does not do twice.")
+@click.option("--dry-run", is_flag=True, help="Show which handlers would run; change nothing.")
+@click.option("--stream", type=click.Choice(STREAMS),
+              help="With FILE: which family the messages belong to.")
 @click.option("--here", is_flag=True,
               help="Run the jobs in this process; needs neither Redis nor workers.")
-@click.option("--wait", default=60.0, show_default=True,
+@click.option("--wait", type=float,
               help="Seconds to wait for workers to run the jobs, or with --here for those not due "
-                   "yet; 0: do not wait.")
-@click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
+                   "yet; 0: do not wait. Default: 60 with FILE or --here, else 0.")
+@click.option("--json", "json_", is_flag=True,
+              help="Write a JSON array, or an object without FILE.")
 def replay(
+    files: tuple[Path, ...], source: str | None, since: datetime | None, until: datetime | None,
+    topics: tuple[str, ...], partition: int | None,
+    offsets: tuple[int | None, int | None] | None, last: int | None, ledger: bool,
+    handlers: tuple[str, ...], tell: bool, label: str | None, dry_run: bool, stream: str | None,
+    here: bool, wait: float | None, json_: bool,
+) -> None:
+    """Put recorded messages through the broker, or notices that it had once more.
+
+    With FILE (XML, JSON, Avro): as if they came now. The stream is guessed from the
+    content; folders are read file by file. A message that the ledger has seen before
+    adds no job. Exit code 1 if any job died, or if a file named here is no message;
+    such files in a folder are passed over.
+
+    Without FILE: notices that the ledger has, or Kafka still has, are handed to their
+    handlers again, behind everything live. Nobody is told, unless you say --tell.
+    """
+    asked = Asked(source, topics, since, until, partition, offsets, last, not ledger, handlers,
+                  label, tell, dry_run, here, wait, json_)
+    _check(files, asked, stream)
+    if here:
+        import logging
+
+        from .. import jobs
+        from ..conf import settings
+
+        jobs.stay_here()
+        logging.basicConfig(level=settings().log_level, format="%(name)s: %(message)s")
+    if files:
+        _replay_files(files, stream, topics[0] if topics else None, here,
+                      60.0 if wait is None else wait, json_)
+    else:
+        replay_range(asked)
+
+
+def _check(files: tuple[Path, ...], asked: Asked, stream: str | None) -> None:
+    ranged = {"--source": asked.source, "--from": asked.since, "--to": asked.until,
+              "--last": asked.last, "--offsets": asked.offsets}
+    other = {**ranged, "--partition": asked.partition, "--kafka": asked.kafka,
+             "--handler": asked.handlers, "--tell": asked.tell, "--label": asked.label,
+             "--dry-run": asked.dry_run}
+    if files:
+        wrong = [name for name, value in other.items() if value not in (None, (), False)]
+        if wrong:
+            raise click.UsageError(f"{wrong[0]} is not for files.")
+        if len(asked.topics) > 1:
+            raise click.UsageError("With files give --topic once.")
+        return
+    if stream is not None:
+        raise click.UsageError("--stream is for files.")
+    if all(value is None for value in ranged.values()) and not asked.topics:
+        raise click.UsageError("Name files, or say which notices: --source, --topic, --from and "
+                               "--to, --offsets, --last.")
+
+
+def _replay_files(
     files: tuple[Path, ...], stream: str | None, topic: str | None, here: bool, wait: float,
     json_: bool,
 ) -> None:
-    """Put recorded messages (XML, JSON, Avro) through the broker, as if they came now.
-
-    The stream is guessed from the content; folders are read file by file. A message
-    that the ledger has seen before adds no job. Exit code 1 if any job died, or if a
-    file named here is no message; such files in a folder are passed over.
-    """
     from .. import intake, jobs
     from ..ledger import events as event_rows
     from ..ledger import jobs as job_rows
     from ..ledger.engine import read
     from ..streams.guess import guess
 
-    if here:
-        import logging
-
-        from ..conf import settings
-
-        jobs.stay_here()
-        logging.basicConfig(level=settings().log_level, format="%(name)s: %(message)s")
     results: list[dict[str, Any]] = []
     numbers = []
     for file in _each(files):
@@ -59,6 +126,7 @@ def replay(
                             "Avro; name it with --stream and --topic", "ok": file not in files})
             continue
         kept = intake.accept([Notice(payload, source="replay", topic=guessed)])[0]
+        assert kept is not None, "what is replayed from a file is always kept"
         results.append({"file": str(file), "topic": guessed, "notice": kept.id,
                         "root": kept.root, "ok": True})
         numbers.append(kept.root)

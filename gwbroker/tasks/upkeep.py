@@ -16,6 +16,7 @@ from ..ledger import notices as rows
 from ..ledger.engine import write
 from ..streams import gcn
 from ..streams.registry import QUEUES
+from ..wire import PRIORITIES, place
 
 SWEEP = "gwbroker.tasks.upkeep.sweep"
 log = logging.getLogger(__name__)
@@ -32,17 +33,17 @@ class Periodic(Singleton):  # type: ignore[misc]
 @app.task(base=Periodic, name=SWEEP)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send every job that should have started and has not."""
-    sent = jobs.sweep(empty_queues())
+    sent = jobs.sweep(*(empty_queues(priority) for priority in PRIORITIES))
     leases.touch(SWEEP)
     if sent:
-        log.info("swept: %d jobs sent again", sent)
+        log.info("swept: %d jobs sent", sent)
 
 
-def empty_queues() -> list[str]:
-    """Return the queues on which no message waits; none if Redis cannot be asked."""
+def empty_queues(priority: int) -> list[str]:
+    """Return the queues on which no such message waits; none if Redis cannot be asked."""
     try:
         client = sweep.singleton_backend.redis
-        return [queue for queue in QUEUES if not client.llen(queue)]
+        return [queue for queue in QUEUES if not client.llen(place(queue, priority))]
     except (RedisError, OSError) as e:
         log.warning("Redis cannot be asked how long its queues are: %s", e)
         return []
