@@ -1,48 +1,57 @@
-"""The table of handlers: finding them, and choosing those that want a notice."""
+"""The table of handlers: choosing those that want a notice, and the jobs that call them."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import logging
-import pkgutil
-import sys
-import traceback
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 
-from . import jobs
-from .conf import settings
-from .errors import GWBrokerError, HandlerError, NoticeError
+from . import batches, discovery, jobs
+from .errors import NoticeError, SchemaUnavailable
 from .ledger.jobs import Draft
 from .notice import Notice
+from .seldom import Seldom
+from .streams.issued import age
 from .streams.registry import Registration, registrations
 from .streams.subject import identify
 
 log = logging.getLogger(__name__)
+_now_and_then = Seldom(log)
 
-GROUP = "gwbroker.handlers"
-"""Entry point group by which an installed package says where its handlers are."""
+OLD = 900.0
+"""Seconds after which a message is no longer live when it arrives.
+
+Nothing that asks for speed is issued that late: the slowest of GCN's automatic notices come
+within minutes of their data. What is older comes from a backfill, or waited while we were away.
+"""
+
+SLOW = 1.0
+"""Seconds after which a ``where`` is too slow: the listener waits for it."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A handler that gets a notice, or the reason why that could not be found out."""
+    """A handler that gets a notice, or the reason why that could not be found out.
+
+    Parameters
+    ----------
+    registration : Registration
+        The handler.
+    error : str, optional
+        Why nobody can tell whether it wants the notice.
+    open : bool
+        Whether its ``where`` is to be asked again when the job is retried.
+    """
 
     registration: Registration
     error: str | None = None
+    open: bool = False
 
 
 def load() -> dict[str, Registration]:
     """Import every handler there is; return them by name. The second call does nothing.
-
-    Built-in ones come first, then packages with the entry point group
-    ``gwbroker.handlers``, then the files, folders and modules of the settings.
 
     Raises
     ------
@@ -54,81 +63,14 @@ def load() -> dict[str, Registration]:
 
 @lru_cache(maxsize=1)
 def _load() -> dict[str, Registration]:
-    builtin = importlib.import_module("gwbroker.handlers")  # above us, so only by name
-    for module in pkgutil.iter_modules(builtin.__path__, builtin.__name__ + "."):
-        importlib.import_module(module.name)
-    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.value, p.name)):
-        _guarded(point.value, lambda point=point: _walk(importlib.import_module(point.module)))
-    for place in settings().handlers:
-        _guarded(place, lambda place=place: _load_place(place))
+    discovery.discover()
     for registration in registrations.values():
-        _bind(registration)
+        jobs.handlers.add(registration.name)
+        jobs.register(jobs.Callee(
+            registration.name, batches.calling(registration, wants), registration.queue,
+            registration.retries, registration.backoff, registration.time_limit,
+            tells=registration.tells))
     return registrations
-
-
-def _bind(registration: Registration) -> None:
-    jobs.handlers.add(registration.name)
-    jobs.register(jobs.Callee(
-        registration.name, registration.function, registration.queue, registration.retries,
-        registration.backoff, registration.time_limit))
-
-
-def _guarded(place: str, load_it: object) -> None:
-    try:
-        load_it()  # type: ignore[operator]
-    except GWBrokerError:
-        raise
-    # A plugin may fail at import in any way; its author needs the place and the line.
-    except Exception as e:
-        last = traceback.extract_tb(e.__traceback__)[-1]
-        raise HandlerError(
-            place, f"cannot be loaded: {type(e).__name__}: {e} ({last.filename}:{last.lineno})",
-            "Mend it, or take it out of GWBROKER_HANDLERS or uninstall its package") from e
-
-
-def _load_place(place: str) -> None:
-    path = Path(place).expanduser()
-    if path.is_dir():
-        for file in sorted(path.glob("*.py")):
-            if not file.name.startswith(("_", ".", "test_")) and file.name != "conftest.py":
-                _load_file(file)
-    elif path.is_file():
-        _load_file(path)
-    elif "/" in place or place.endswith(".py"):
-        raise HandlerError(place, "there is no such file or folder",
-                           "Correct `handlers` in the settings (GWBROKER_HANDLERS)")
-    elif importlib.util.find_spec(place.partition(".")[0]) is None:
-        raise HandlerError(place, "there is neither a file, a folder nor a Python module of "
-                           "this name", "Correct `handlers` in the settings (GWBROKER_HANDLERS)")
-    else:
-        _walk(importlib.import_module(place))
-
-
-def _load_file(path: Path) -> None:
-    path = path.resolve()
-    unique = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    # Handlers are named after the file alone, which is how people speak of them.
-    name = path.stem
-    if name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(path):
-        name = f"{path.stem}_{unique}"
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise HandlerError(str(path), "is not a Python file", "Give files that end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-
-
-def _walk(module: ModuleType) -> None:
-    for inner in pkgutil.iter_modules(getattr(module, "__path__", []), module.__name__ + "."):
-        if not inner.name.rpartition(".")[2].startswith(("_", "test")):
-            _walk(importlib.import_module(inner.name))
 
 
 def table() -> dict[str, Registration]:
@@ -139,6 +81,26 @@ def table() -> dict[str, Registration]:
 def topics() -> set[str]:
     """Return the Kafka topics that handlers ask for."""
     return {topic for registration in table().values() for topic in registration.topics}
+
+
+def bulk_topics() -> set[str]:
+    """Return the topics of high volume: those that only handlers with ``batch`` ask for.
+
+    What no handler wants of them is not kept.
+    """
+    return set(_bulk())
+
+
+@lru_cache(maxsize=1)
+def _bulk() -> frozenset[str]:
+    usual = {topic for registration in table().values() if registration.batch is None
+             for topic in registration.topics}
+    return frozenset(topics() - usual)
+
+
+def is_bulk(topic: str) -> bool:
+    """Tell whether a topic is one of high volume."""
+    return topic in _bulk()
 
 
 @lru_cache(maxsize=4096)
@@ -158,34 +120,89 @@ def choose(notice: Notice) -> list[Choice]:
     """
     chosen: list[Choice] = []
     for registration in _interested(notice.topic):
+        again = registration.where is not None
         try:
-            stream = registration.stream
-            if not stream.wants(registration.keys, notice):
-                continue
-            if registration.where is not None and not registration.where(stream.alert(notice)):
-                continue
-        except NoticeError as e:
+            if wants(registration, notice):
+                chosen.append(Choice(registration))
+        except (NoticeError, SchemaUnavailable) as e:
             # Of a notice that nobody can read one dead job is enough.
-            if not any(choice.error == str(e) for choice in chosen):
-                chosen.append(Choice(registration, str(e)))
+            if registration.batch or isinstance(e, SchemaUnavailable) or not any(
+                    choice.error == str(e) for choice in chosen):
+                chosen.append(Choice(registration, str(e), again))
         # A predicate is a person's code: whatever it raises is its handler's error.
         except Exception as e:
-            chosen.append(Choice(
-                registration, f"its where= failed with {type(e).__name__}: {e}"))
-        else:
-            chosen.append(Choice(registration))
+            problem = f"its where= failed with {type(e).__name__}: {e}"
+            _now_and_then(logging.WARNING, f"where {registration.name}", "%s: %s",
+                          registration.name, problem)
+            chosen.append(Choice(registration, problem, again))
     return chosen
+
+
+def wants(registration: Registration, notice: Notice) -> bool:
+    """Tell whether a handler wants a notice.
+
+    Raises
+    ------
+    NoticeError
+        If the notice cannot be read well enough to tell.
+    SchemaUnavailable
+        If what is needed to read it cannot be fetched now.
+    Exception
+        Whatever the handler's ``where`` raises.
+    """
+    stream = registration.stream
+    if not stream.wants(registration.keys, notice) or _too_old(registration, notice):
+        return False
+    if registration.where is None:
+        return True
+    alert = stream.alert(notice)
+    began = time.perf_counter()
+    try:
+        return bool(registration.where(alert))
+    finally:
+        if (taken := time.perf_counter() - began) > SLOW:
+            _now_and_then(
+                logging.WARNING, f"slow {registration.name}", "the where= of %s took %.1f s, in "
+                "which its listener read nothing; do slow things in the handler",
+                registration.name, taken)
+
+
+def _too_old(registration: Registration, notice: Notice) -> bool:
+    # Who replays something old wants it handled.
+    if registration.max_age is None or notice.replay is not None or notice.source == "replay":
+        return False
+    if age(notice) <= registration.max_age:
+        return False
+    _now_and_then(
+        logging.INFO, f"old {registration.name}", "a notice of %s is only kept: it was issued "
+        "%.0f s before it came, and %s has max_age=%g", notice.topic, age(notice),
+        registration.name, registration.max_age)
+    return True
+
+
+def priority(notice: Notice) -> int:
+    """Return 0 for a live notice, 1 for one that was old when it arrived."""
+    waited = (notice.received - notice.sent).total_seconds() if notice.sent else 0.0
+    return int(max(age(notice), waited) > OLD)
 
 
 def drafts(notice: Notice, root: int, choices: Iterable[Choice]) -> list[Draft]:
     """Return the jobs of a kept notice; ``root`` is the first notice with its bytes."""
     made = []
+    who = identify(notice)
+    # What only says again what was handled, in other bytes, is the same thing.
+    thing = f"{who.identifier}:{who.version}" if who.version else str(root)
     for choice in choices:
         registration = choice.registration
-        serial = identify(notice).subject if registration.queue == "events" else None
+        serial = who.subject if registration.queue == "events" else None
+        args: tuple[int | str, ...] = ()
+        if choice.open:
+            args = (batches.OPEN, root)
+        elif registration.batch is not None:
+            args = (root,)
         made.append(Draft(
-            registration.name, registration.queue, root, key=f"{root}:{registration.name}",
-            serial=serial, error=choice.error))
+            registration.name, registration.queue, root, args, f"{thing}:{registration.name}",
+            serial, error=choice.error, priority=priority(notice)))
     return made
 
 
@@ -193,3 +210,4 @@ def forget() -> None:
     """Forget what was loaded, so that a test can load other handlers."""
     _load.cache_clear()
     _interested.cache_clear()
+    _bulk.cache_clear()

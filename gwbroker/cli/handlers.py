@@ -25,7 +25,8 @@ def handlers(ctx: click.Context, json_: bool) -> None:
         "name": r.name, "stream": r.stream.name,
         "wants": [str(getattr(key, "name", key)) for key in r.keys], "queue": r.queue,
         "retries": r.retries, "backoff": r.backoff, "time_limit": r.time_limit,
-        "where": r.where is not None, "topics": sorted(r.topics), "origin": r.origin,
+        "where": r.where is not None, "max_age": r.max_age, "tells": r.tells, "batch": r.batch,
+        "topics": sorted(r.topics), "origin": r.origin,
     } for r in found]
     if json_:
         as_json(rows)
@@ -33,7 +34,13 @@ def handlers(ctx: click.Context, json_: bool) -> None:
     as_table("", ("name", "stream", "wants", "queue", "options"), [
         (row["name"], row["stream"], _wants(row["wants"]), row["queue"],
          f"retries={row['retries']} backoff={row['backoff']:g} time_limit={row['time_limit']:g}"
-         + (" where" if row["where"] else "")) for row in rows], "No handler is installed.")
+         + _further(row)) for row in rows], "No handler is installed.")
+
+
+def _further(row: dict[str, Any]) -> str:
+    found = [f"{name}={row[name]:.15g}" for name in ("max_age", "batch") if row[name] is not None]
+    return "".join(f" {each}" for each in [
+        *found, *(name for name in ("where", "tells") if row[name])])
 
 
 def _wants(keys: list[str]) -> str:

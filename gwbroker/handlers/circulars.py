@@ -8,6 +8,7 @@ from .. import jobs
 from ..errors import NoticeError
 from ..notice import Notice
 from ..streams import gcn
+from ..streams.issued import age, issued
 from ..streams.subject import words
 from ..tasks import events
 from .fields import plain
@@ -26,7 +27,15 @@ TRIGGERS = (
 )
 
 
-@gcn.handler(gcn.CIRCULARS)
+MAX_AGE = 30 * 86400.0
+"""Seconds after which a circular that comes is only kept.
+
+People write about an event for some weeks, and longer about few; what is older comes when GCN
+sends its archive again, 40,000 at a time. An edit counts from when it was made.
+"""
+
+
+@gcn.handler(gcn.CIRCULARS, max_age=MAX_AGE)
 def on_circular(notice: Notice) -> None:
     """Attach a circular to the event that it is about; it never opens one.
 
@@ -42,10 +51,7 @@ def on_circular(notice: Notice) -> None:
 
 def is_recent(notice: Notice) -> bool:
     """Tell whether a circular was written within a day of its arrival."""
-    created = load(notice).get("createdOn")
-    if not isinstance(created, int | float):
-        return False
-    return abs(notice.received.timestamp() - created / 1000) < 86400
+    return issued(notice) is not None and age(notice) < 86400
 
 
 def names_in(notice: Notice) -> list[str]:

@@ -10,7 +10,7 @@ from gcn import NoticeType
 from ..errors import NoticeError
 from ..notice import Notice
 from ..report import Localization, Report, Role
-from ..streams import voevent
+from ..streams import scimma, voevent
 from ..streams.gcn import CLASSIC
 from ..streams.subject import names_of_packet
 from ..streams.voevent import VOEvent
@@ -98,7 +98,7 @@ def read(
         kind=rule.kind,
         name=f"{rule.label} {number}".strip() if number else _fragment(packet.ivorn),
         identifiers=names,
-        role=role_of(packet, kind),
+        role="test" if scimma.is_test(notice) else role_of(packet, kind),
         alert="retraction" if gone else rule.alert,
         retracted=gone,
         t0=fields.attempt(lambda: packet.time),

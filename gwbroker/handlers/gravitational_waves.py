@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import NoticeError
 from ..notice import Notice
 from ..report import Embedded, Report, Role
-from ..streams import gcn, healpix, igwn
+from ..streams import gcn, healpix, igwn, scimma
 from ..streams.gcn import NoticeType
 from ..streams.subject import clean, names_of_json
 from ..streams.voevent import VOEvent
@@ -77,7 +77,8 @@ def read_gwalert(notice: Notice) -> Report:
     time = inner.time("time")
     made = _facts(inner)
     return Report(
-        kind="gw", name=superevent, identifiers=names, role=role_of(superevent),
+        kind="gw", name=superevent, identifiers=names,
+        role="test" if scimma.is_test(notice) else role_of(superevent),
         alert=clean(alert.lower(), 24) or "initial", retracted=alert == "RETRACTION",
         t0=time, issued=fields.time("time_created"),
         localization=None if embedded is None else Embedded("event.skymap"),
@@ -134,6 +135,8 @@ def read_classic(notice: Notice) -> Report:
     if not report.identifiers[0].startswith("gw:"):
         raise NoticeError("GraceID", None, "is missing, so that the event is not known")
     role = role_of(report.name)
+    if scimma.is_test(notice):
+        return report
     return report if role == "real" else replace(report, role=role)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from ..errors import NoticeError
 from ..notice import Notice
 from ..report import Embedded, Localization, Report, Role
-from ..streams import healpix
+from ..streams import healpix, igwn, scimma
 from ..streams.subject import names_of_json, words
-from . import place
+from . import pinned, place
 from .containment import TABLE, Containment
 from .fields import Fields, facts, plain, shown
 
@@ -60,14 +60,14 @@ _TRANSIENT = re.compile(
 
 
 def load(notice: Notice) -> dict[str, Any]:
-    """Return a notice's JSON object.
+    """Return a notice's JSON object; LIGO/Virgo/KAGRA's alerts may be Avro, which is the same.
 
     Raises
     ------
     NoticeError
         If it is not one.
     """
-    value = notice.json()
+    value = igwn.content(notice) if notice.topic == igwn.TOPIC else notice.json()
     if not isinstance(value, dict):
         raise NoticeError("payload", type(value).__name__, "is not a JSON object")
     return value
@@ -112,17 +112,21 @@ def read(
     made.update({fact: round(number) for fact, number in made.items()
                  if fact in COUNTS and isinstance(number, float)})
     where = _position(Fields(value))
+    t0 = fields.time("trigger_time") or fields.time("observation_start")
+    issued = fields.time("alert_datetime")
+    role: Role = "test" if scimma.is_test(notice) else role_of(fields)
+    pinned.check(fields)
     made.update(ra=where and where[0], dec=where and where[1])
     return Report(
         kind=kind,
         name=next((n for n in called if _TRANSIENT.match(n)), None)
         or f"{label} {names[0].partition(':')[2]}".replace(":", " "),
         identifiers=names,
-        role=role_of(fields),
+        role=role,
         alert=alert,
         retracted=alert == "retraction",
-        t0=fields.time("trigger_time") or fields.time("observation_start"),
-        issued=fields.time("alert_datetime"),
+        t0=t0,
+        issued=issued,
         localization=localization,
         facts=facts(**{n: value.get(n) for n in COPIED}, names=list(called),
                     **made, **dict(more or {})),

@@ -83,7 +83,8 @@ def handler(*keys: NoticeType | str, **options: Any) -> Callable[[Handler], Hand
         ``gcn.notices.einstein_probe.wxt.alert``, ``gcn.circulars`` or ``gcn.heartbeat``.
     **options
         ``queue``, ``retries``, ``backoff``, ``time_limit``, ``where`` (called with a
-        `gwbroker.streams.voevent.VOEvent` for XML, else with the JSON value), ``name``.
+        `gwbroker.streams.voevent.VOEvent` for XML, else with the JSON value), ``max_age``,
+        ``tells``, ``name``.
     """
     if not keys:
         raise HandlerError("gcn.handler", "names no notice type and no topic",

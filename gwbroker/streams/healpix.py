@@ -20,7 +20,7 @@ def field_of(notice: Notice) -> str:
 
 
 def _text(notice: Notice) -> Any:
-    value = notice.json()
+    value = igwn.content(notice) if notice.topic == igwn.TOPIC else notice.json()
     if not isinstance(value, dict):
         raise NoticeError("payload", type(value).__name__, "is not a JSON object")
     if notice.topic != igwn.TOPIC:
@@ -69,6 +69,6 @@ def skymap_bytes(notice: Notice) -> bytes:
         raise NoticeError(name, None, "is missing")
     text = check(name, text)
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(text.encode().translate(None, b" \t\r\n\f\v"), validate=True)
     except (binascii.Error, ValueError) as e:
         raise NoticeError(name, text[:40], f"is not base64: {e}") from None

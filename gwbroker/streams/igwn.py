@@ -1,4 +1,4 @@
-"""LIGO/Virgo/KAGRA public alerts: the JSON of the topic ``igwn.gwalert``."""
+"""LIGO/Virgo/KAGRA public alerts: the topic ``igwn.gwalert``, JSON from GCN, Avro from SCiMMA."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import HandlerError, NoticeError
 from ..notice import Notice
+from . import avro, kafka
+from .pipeline import PipelineAlert
+from .pipeline import handler as pipeline
+from .pipeline import read as read_pipeline
 from .registry import Handler, register
 from .voevent import as_time
+
+__all__ = ["ALERT_TYPES", "TOPIC", "Alert", "Candidate", "PipelineAlert", "content", "handler",
+           "pipeline", "read", "read_pipeline"]
 
 TOPIC = "igwn.gwalert"
 ALERT_TYPES = ("EARLYWARNING", "PRELIMINARY", "INITIAL", "UPDATE", "RETRACTION")
@@ -98,6 +105,31 @@ class Alert(_Part):
             raise NoticeError("event.skymap", text[:40], f"is not base64: {e}") from None
 
 
+def content(notice: Notice) -> Any:
+    """Return what GCN's JSON of an alert says, also where it came as Avro; it is read once.
+
+    Avro has maps as bytes, where JSON has them in base64; they become base64.
+
+    Raises
+    ------
+    NoticeError
+        If it is neither.
+    """
+    if not notice.payload.startswith(avro.MAGIC):
+        return notice.json()
+    if "_igwn_content" not in notice.__dict__:
+        notice.__dict__["_igwn_content"] = _as_json(kafka.decode(notice))
+    return notice.__dict__["_igwn_content"]
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_json(each) for each in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
 def read(notice: Notice) -> Alert:
     """Return a notice read as an alert; it is read once.
 
@@ -108,7 +140,7 @@ def read(notice: Notice) -> Alert:
     """
     known = notice.__dict__.get("_igwn")
     if known is None:
-        known = notice.__dict__["_igwn"] = _parse(notice.json())
+        known = notice.__dict__["_igwn"] = _parse(content(notice))
     return known
 
 
@@ -156,7 +188,7 @@ def handler(*alert_types: str, **options: Any) -> Callable[[Handler], Handler]:
         ``EARLYWARNING``, ``PRELIMINARY``, ``INITIAL``, ``UPDATE``, ``RETRACTION``; none: all.
     **options
         ``queue``, ``retries``, ``backoff``, ``time_limit``, ``where`` (called with an
-        `Alert`, as ``where=lambda a: a.far < 1e-8``), ``name``.
+        `Alert`, as ``where=lambda a: a.far < 1e-8``), ``max_age``, ``tells``, ``name``.
     """
     for key in alert_types:
         if key not in ALERT_TYPES:

@@ -15,7 +15,11 @@ QUEUES = ("general", "listeners", "openmp", "events")
 """The queues of the design; a handler may name any but ``listeners``."""
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-_OPTIONS = ("queue", "retries", "backoff", "time_limit", "where", "name")
+_OPTIONS = ("queue", "retries", "backoff", "time_limit", "where", "max_age", "tells", "batch",
+            "name")
+MOST = 100_000
+"""Most notices that one call of a handler may get."""
+
 _NAME = re.compile(r"[A-Za-z_][\w.\-]{0,150}\Z")
 
 
@@ -58,17 +62,28 @@ class Registration:
         Seconds before the first retry; doubled for each further one, with jitter.
     time_limit : float
         Seconds after which a call is stopped.
+    where : callable, optional
+        Called with the alert; the handler is called only where it says true.
+    max_age : float, optional
+        Seconds; a notice issued longer ago than that when it arrives is kept, not handled.
+    tells : bool
+        Whether it tells people or publishes, which a replay does only when asked to.
+    batch : int, optional
+        Most notices of one call; the handler gets a list, and the topic is of high volume.
     """
 
     name: str
     stream: Stream
     keys: tuple[Any, ...]
-    function: Callable[[Notice], Any] = field(repr=False)
+    function: Callable[[Any], Any] = field(repr=False)
     queue: str = "general"
     retries: int = 5
     backoff: float = 2.0
     time_limit: float = 300.0
     where: Callable[[Any], Any] | None = None
+    max_age: float | None = None
+    tells: bool = False
+    batch: int | None = None
 
     @property
     def origin(self) -> str:
@@ -103,7 +118,7 @@ def register(stream: Stream, keys: tuple[Any, ...], **options: Any) -> Callable[
     def decorate(function: Handler) -> Handler:
         default = f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', '')}"
         name = options.get("name") or default
-        _check(name, function, options)
+        _check(name, stream, function, options)
         values = {k: v for k, v in options.items() if k != "name"}
         made = Registration(name, stream, keys, function, **values)
         taken = registrations.get(name)
@@ -119,7 +134,7 @@ def register(stream: Stream, keys: tuple[Any, ...], **options: Any) -> Callable[
     return decorate
 
 
-def _check(name: str, function: Any, options: dict[str, Any]) -> None:
+def _check(name: str, stream: Stream, function: Any, options: dict[str, Any]) -> None:
     if not callable(function):
         raise HandlerError(str(name), f"{function!r} is not a function",
                            "Put the decorator, with its brackets, above a function")
@@ -128,6 +143,7 @@ def _check(name: str, function: Any, options: dict[str, Any]) -> None:
         raise HandlerError(name, f"unknown option {', '.join(unknown)} in {origin(function)}",
                            f"Accepted: {', '.join(_OPTIONS)}")
     check_options(name, options)
+    _check_batch(name, stream, options)
     try:
         inspect.signature(function).bind(object())
     except (TypeError, ValueError) as e:
@@ -136,6 +152,20 @@ def _check(name: str, function: Any, options: dict[str, Any]) -> None:
     if not _NAME.match(name):
         raise HandlerError(name, "is not a usable name",
                            "Use letters, digits, dots, dashes and underscores")
+
+
+def _check_batch(name: str, stream: Stream, options: dict[str, Any]) -> None:
+    batch = options.get("batch")
+    if batch is None:
+        return
+    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST:
+        raise HandlerError(name, f"batch={batch!r}", f"Use a whole number from 1 to {MOST}")
+    if not getattr(stream, "batches", False):
+        raise HandlerError(name, f"batch= is not for {stream.name}.handler",
+                           "Name the topic with kafka.handler or scimma.handler")
+    if options.get("queue") == "events":
+        raise HandlerError(name, "batch= does not go with queue=\"events\", where each job is "
+                           "about one event", "Use general, and submit a task for each event")
 
 
 def check_options(name: str, options: dict[str, Any]) -> None:
@@ -153,12 +183,16 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     retries = options.get("retries", 0)
     if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= 100:
         raise HandlerError(name, f"retries={retries!r}", "Use a whole number from 0 to 100")
-    for option, highest in (("backoff", 86400.0), ("time_limit", 86400.0)):
-        value = options.get(option, 1.0)
+    for option, highest in (("backoff", 86400.0), ("time_limit", 86400.0), ("max_age", 1e10)):
+        value = options.get(option)
+        if option not in options or (option == "max_age" and value is None):
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float) \
                 or not 0 < value <= highest:
             raise HandlerError(name, f"{option}={value!r}",
                                f"Use seconds, more than 0 and at most {highest:g}")
+    if not isinstance(options.get("tells", False), bool):
+        raise HandlerError(name, f"tells={options['tells']!r}", "Use True or False")
     where = options.get("where")
     if where is not None and not callable(where):
         raise HandlerError(name, f"where={where!r} is not a function",

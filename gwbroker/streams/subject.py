@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NoticeError
 from ..notice import looks_like_xml
-from . import igwn, voevent
+from . import igwn, pipeline, scimma, voevent
 from .gcn import CIRCULARS, HEARTBEAT, NOTICES
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ class Identity:
     subject : str or None
         The source that it is about: jobs with the same one run one at a time, in order.
         It is the first identifier of its event, as ``gw:S190814bv``.
+    version : str or None
+        Messages of one identifier and version say the same, whatever their bytes: handlers
+        act on the first. None where only the bytes can tell.
     """
 
     identifier: str | None = None
     subject: str | None = None
+    version: str | None = None
 
 
 NOBODY = Identity()
@@ -192,6 +196,9 @@ def identify(notice: Notice) -> Identity:
             known = _identify(notice)
         except NoticeError:
             known = NOBODY
+        if known.identifier is None and notice.headers:
+            number = scimma.message_id(notice)
+            known = replace(known, identifier=number and f"hop:{number}")
         notice.__dict__["_identity"] = known
     return known
 
@@ -204,17 +211,62 @@ def _identify(notice: Notice) -> Identity:
         packet = voevent.read(notice)
         names = names_of_packet(packet)
         return Identity(clean(packet.ivorn) or None, names[0] if names else None)
+    if pipeline.is_topic(topic):
+        return _of_pipeline(topic, pipeline.read(notice))
     if not topic.startswith(("gcn.", "igwn.")):
         return NOBODY
-    value = notice.json()
+    value = igwn.content(notice) if topic == igwn.TOPIC else notice.json()
     if not isinstance(value, dict):
         return NOBODY
     if topic.startswith(CIRCULARS):
         number = words(value.get("circularId"))
-        return Identity(f"circular:{number[0]}") if number else NOBODY
+        return Identity(clean(f"circular:{number[0]}"), None, version_of_circular(value)) \
+            if number else NOBODY
     names = names_of_json(topic, value)
     subject = names[0] if names else None
     if topic == igwn.TOPIC:
-        return Identity(subject and subject.replace("gw:", "igwn:", 1), subject)
+        name = subject and clean(subject.replace("gw:", "igwn:", 1))
+        return Identity(name, subject, _version_of_alert(value))
     ids = words(value.get("id"))
     return Identity(clean(f"{topic}:{ids[0]}") if ids else None, subject)
+
+
+def version_of_circular(value: Mapping[str, Any]) -> str:
+    """Return what changes when a circular is edited, as 16 hexadecimal digits.
+
+    GCN sends circulars again, some a hundred times: the same bytes, or with what a catalogue
+    has added since. What people wrote, and the number and time of the last edit, are what
+    count; spaces at the ends and kinds of line ends do not.
+    """
+    version = value.get("version")
+    said: list[Any] = [1 if version is None else version, value.get("editedOn")]
+    for name in ("subject", "eventId", "body"):
+        text = value.get(name)
+        said.append("\n".join(text.split("\r\n")).strip() if isinstance(text, str) else text)
+    return _short(said)
+
+
+def _version_of_alert(value: Mapping[str, Any]) -> str | None:
+    """Return what tells alerts of one merger apart, also between GCN's JSON and SCiMMA's Avro."""
+    event = value.get("event")
+    event = event if isinstance(event, Mapping) else {}
+    told = [value.get("alert_type"), value.get("time_created")]
+    if not all(isinstance(each, str) and each for each in told):
+        return None
+    skymap = event.get("skymap")
+    return _short([*told, event.get("far"), event.get("significant"),
+                   "".join(skymap.split()) if isinstance(skymap, str) else skymap,
+                   value.get("external_coinc") is None])
+
+
+def _short(said: list[Any]) -> str:
+    # Of what is no plain value, and may be nested deeper than can be written, only the kind.
+    plain = [each if each is None or isinstance(each, str | int | float) else type(each)
+             for each in said]
+    return hashlib.sha256(repr(plain).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _of_pipeline(topic: str, alert: pipeline.PipelineAlert) -> Identity:
+    name = ":".join(filter(None, (topic, alert.uid, alert.alert_type, alert.detail)))
+    return Identity(clean(name), clean(f"gw:{alert.superevent}") if alert.superevent
+                    else clean(f"gracedb:{alert.uid}"))

@@ -227,9 +227,19 @@ def parse(payload: bytes) -> Transport | Packet:
     TransportError
         If it is neither a VOEvent nor a Transport message, or the latter is malformed.
     """
+    return read(parse_xml(payload))
+
+
+def read(root: _Element) -> Transport | Packet:
+    """Read the root element of a document that came over the wire; see `parse`.
+
+    Raises
+    ------
+    TransportError
+        If it is neither a VOEvent nor a Transport message, or the latter is malformed.
+    """
     from lxml import etree
 
-    root = parse_xml(payload)
     name = etree.QName(root)
     if name.localname == "VOEvent":
         return Packet(
@@ -249,6 +259,10 @@ def parse(payload: bytes) -> Transport | Packet:
         params=() if meta is None else tuple(
             (each.get("name") or "", each.get("value") or "")
             for each in meta.iterchildren("{*}Param")
+        ) + tuple(
+            # As filters were written before they were parameters.
+            (XPATH_FILTER, each.text or "") for each in meta.iterchildren("{*}filter")
+            if each.get("type") == "xpath"
         ),
         namespace=name.namespace or "",
     )

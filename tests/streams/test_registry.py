@@ -29,7 +29,7 @@ def on_message(notice: Any) -> Any:
     kafka.handler("a.topic"), igwn.handler(), igwn.handler("INITIAL"), voevent.handler(),
     gcn.handler("gcn.circulars"), gcn.handler(gcn.NoticeType.FERMI_GBM_FIN_POS, "gcn.heartbeat"),
     kafka.handler("a", "b", queue="openmp", retries=0, backoff=0.5, time_limit=1, name="x.y-z",
-                  where=lambda a: True),
+                  where=lambda a: True, max_age=3600, tells=True, batch=10),
 ])
 def test_the_function_is_returned_unchanged(decorator: Callable[[Any], Any]):
     assert decorator(on_message) is on_message
@@ -48,6 +48,10 @@ def test_the_function_is_returned_unchanged(decorator: Callable[[Any], Any]):
     ({"time_limit": "60"}, ["time_limit='60'", "seconds"]),
     ({"time_limit": 1e9}, ["time_limit", "86400"]),
     ({"where": "a.far < 1"}, ["where=", "lambda"]),
+    ({"max_age": 0}, ["max_age=0", "more than 0"]),
+    ({"max_age": float("nan")}, ["max_age=nan"]),
+    ({"max_age": "1 day"}, ["max_age='1 day'", "seconds"]),
+    ({"tells": 1}, ["tells=1", "True or False"]),
     ({"name": "two words"}, ["not a usable name", "letters"]),
     ({"name": "../x"}, ["not a usable name"]),
 ])

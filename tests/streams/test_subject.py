@@ -40,7 +40,8 @@ def _packet(ivorn, **params):
     ("gcn.notices.svom", [1, 2], None, None),
 ])
 def test_json_is_known_by_what_its_sender_calls_it(topic, value, identifier, subject):
-    assert identify(_notice(topic, value)) == Identity(identifier, subject)
+    found = identify(_notice(topic, value))
+    assert (found.identifier, found.subject) == (identifier, subject)
 
 
 @pytest.mark.parametrize(("ivorn", "params", "subject"), [

@@ -19,7 +19,7 @@ CIRCULAR = {
     "about two seconds after the gravitational waves of GW170817 passed. The burst looks short "
     "and weak. People on the ground put it at RA = 176.8, Dec = -39.8 (J2000, degrees), with a "
     "statistical uncertainty of 11.6 degrees (radius, 68 % containment).",
-    "createdOn": 1503000000000,
+    # Without `createdOn` it counts as written when it is sent; an old one is only kept.
 }
 
 HEARTBEAT = {"alert_datetime": "2017-08-17T12:00:00.000000Z"}
