@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -30,16 +31,24 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigError
-from .sources import PRESETS, KafkaCluster, VOEventBroker
+from .sources import (
+    PRESETS,
+    KafkaCluster,
+    VOEventBroadcaster,
+    VOEventBroker,
+    VOEventReceiver,
+)
 
 __all__ = [
-    "PRESETS", "KafkaCluster", "Settings", "VOEventBroker", "config_file", "effective",
-    "mask_url", "origins", "settings",
+    "PRESETS", "KafkaCluster", "Settings", "VOEventBroadcaster", "VOEventBroker",
+    "VOEventReceiver", "config_file", "effective", "mask_url", "origins", "settings",
 ]
 
 PREFIX = "GWBROKER_"
 MiB = 1024**2
 MASK = "********"
+SECRET_WORDS = ("password", "passphrase", "secret", "token", "pem", "jaas", "oauthbearer.config")
+"""What the name of a librdkafka option or of a URL's parameter has in it if it is a secret."""
 
 
 class Settings(BaseSettings):
@@ -62,6 +71,10 @@ class Settings(BaseSettings):
         default_factory=dict, description="Kafka clusters, one table each.")
     vtp: dict[str, VOEventBroker] = Field(
         default_factory=dict, description="VOEvent TCP brokers, one table each.")
+    vtp_receiver: VOEventReceiver | None = Field(
+        None, description="Where authors may submit VOEvents; absent: nowhere.")
+    vtp_broadcaster: VOEventBroadcaster | None = Field(
+        None, description="Where subscribers may get VOEvents; absent: nowhere.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="What the processes log.")
     max_message: int = Field(
@@ -76,7 +89,12 @@ class Settings(BaseSettings):
     flower_address: str = Field("127.0.0.1", description="Where `up` lets Flower listen.")
     flower_port: int = Field(5555, ge=0, le=65535, description="And its port; 0: no Flower.")
 
-    @field_validator("handlers", mode="before")
+    fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("gracedb.ligo.org", "gcn.nasa.gov", "gcn.gsfc.nasa.gov", "heasarc.gsfc.nasa.gov",
+         "roc.icecube.wisc.edu"),
+        description="The only hosts from which a URL in a notice may be fetched.")
+
+    @field_validator("handlers", "fetch_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -85,6 +103,15 @@ class Settings(BaseSettings):
             return [part.strip() for part in value.replace(os.pathsep, ",").split(",")
                     if part.strip()]
         return value
+
+    @field_validator("fetch_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9-]*", host):
+                raise ValueError(f"{host!r} is not the plain name of a host, "
+                                 "as gracedb.ligo.org")
+        return tuple(host.lower() for host in value)
 
     @field_validator("broker_url")
     @classmethod
@@ -132,7 +159,9 @@ class Settings(BaseSettings):
         import tempfile
 
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"gwbroker-{os.getuid()}" / f"{name}.sock"
+        folder = Path(tempfile.gettempdir()) / f"gwbroker-{os.getuid()}"
+        _refuse_foreign(folder)
+        return folder / f"{name}.sock"
 
     @property
     def ledger_url(self) -> str:
@@ -147,8 +176,23 @@ class Settings(BaseSettings):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the configured sources, as ``kafka.gcn``."""
-        return tuple(f"kafka.{n}" for n in self.kafka) + tuple(f"vtp.{n}" for n in self.vtp)
+        """Names of the configured listeners, as ``kafka.gcn``, ``kafka.gcn.2``, ``vtp.comet``."""
+        ours = tuple(n for n in ("vtp_receiver", "vtp_broadcaster") if getattr(self, n))
+        kafka = (name for n, c in self.kafka.items() for name in c.reader_names(f"kafka.{n}"))
+        return (*kafka, *(f"vtp.{n}" for n in self.vtp), *ours)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that somebody else has made: its Redis would not be ours."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ConfigError(
+            "home", "the socket of the embedded Redis",
+            f"{folder} must be a folder that is yours and that nobody else can open",
+            "Remove it, or set GWBROKER_HOME to a shorter path")
 
 
 def config_file() -> Path | None:
@@ -221,8 +265,10 @@ def _explain(error: ValidationError) -> ConfigError:
     model: Any = Settings
     if first["type"] == "extra_forbidden":
         problem = "is not a setting"
-        if len(location) > 1 and location[0] in ("kafka", "vtp"):
-            model = {"kafka": KafkaCluster, "vtp": VOEventBroker}[location[0]]
+        models = {"kafka": KafkaCluster, "vtp": VOEventBroker,
+                  "vtp_receiver": VOEventReceiver, "vtp_broadcaster": VOEventBroadcaster}
+        if len(location) > 1 and location[0] in models:
+            model = models[location[0]]
         remedy = _accepted(sorted(model.model_fields))
     elif first["type"] == "literal_error":
         remedy = _accepted([first.get("ctx", {}).get("expected", "")])
@@ -261,6 +307,10 @@ def mask_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return MASK
+    scheme, slashes, rest = url.partition("://")
+    if "@" in rest and parts.netloc and "@" not in parts.netloc:
+        # A password with a slash or question mark in it, which ended the address too soon.
+        return f"{scheme}{slashes}{MASK}@{rest.rpartition('@')[2]}"
     if parts.password:
         netloc = parts.netloc.replace(f":{parts.password}@", f":{MASK}@")
         url = urlunsplit(parts._replace(netloc=netloc))
@@ -270,8 +320,30 @@ def mask_url(url: str) -> str:
 
 def _mask_parameter(parameter: str) -> str:
     name, equals, _ = parameter.partition("=")
-    secret = any(word in unquote(name).lower() for word in ("password", "secret", "token"))
-    return f"{name}={MASK}" if equals and secret else parameter
+    return f"{name}={MASK}" if equals and _names_secret(unquote(name)) else parameter
+
+
+def _names_secret(name: str) -> bool:
+    return any(word in name.lower() for word in SECRET_WORDS)
+
+
+def exposed_secrets() -> tuple[str, ...]:
+    """Return the names of the secrets in the settings file if others can read that file."""
+    file = config_file()
+    try:
+        if file is None or not file.stat().st_mode & 0o077:
+            return ()
+    except OSError:
+        return ()
+    return tuple(key for key, value in _flatten(_read_file(file)) if _is_secret(key, value))
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    if isinstance(value, str) and "://" in value:
+        return mask_url(value) != value
+    if ".options." in key:
+        return _names_secret(key.partition(".options.")[2])
+    return key.endswith((".client_secret", ".password"))
 
 
 def effective() -> list[tuple[str, Any, str]]:
@@ -281,7 +353,7 @@ def effective() -> list[tuple[str, Any, str]]:
     for key, value in _flatten(settings().model_dump(mode="json")):
         if isinstance(value, str) and "://" in value:
             value = mask_url(value)
-        if ".options." in key and any(word in key for word in ("password", "secret", "pem")):
+        if ".options." in key and _is_secret(key, value):
             value = "**********"
         default = "default"
         if key.startswith("kafka."):

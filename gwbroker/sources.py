@@ -1,11 +1,14 @@
-"""The sources in the settings: one table per Kafka cluster and per VOEvent TCP broker."""
+"""The sources in the settings: Kafka clusters, VOEvent brokers, and the ports of our own broker."""
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -69,8 +72,13 @@ class KafkaCluster(_Table):
     topics: tuple[str, ...] = Field((), description="Topics beside those that handlers ask for.")
     topic_prefixes: tuple[str, ...] = Field(
         (), description="Of the handlers' topics take only those with these beginnings.")
+    schema_registry: str | None = Field(
+        None, repr=False, description="URL of the registry that has the cluster's Avro schemas.")
     start: Literal["earliest", "latest"] = Field(
         "earliest", description="Where to begin on a topic never read before.")
+    readers: int = Field(
+        1, ge=1, le=32,
+        description="How many listeners share its partitions, each in a process of its own.")
     refresh: float = Field(
         5.0, gt=0, le=300, description="Seconds between looks for new topics and partitions.")
     options: dict[str, str | int | float | bool] = Field(
@@ -82,6 +90,13 @@ class KafkaCluster(_Table):
         if isinstance(values, dict) and values.get("preset") in PRESETS:
             return {**PRESETS[values["preset"]], **values}
         return values
+
+    @field_validator("schema_registry")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("is not a URL that begins with http:// or https://")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> KafkaCluster:
@@ -96,7 +111,19 @@ class KafkaCluster(_Table):
         for name in needed:
             if secrets.get(name, getattr(self, name)) is None:
                 raise ValueError(f"{name} is missing; security = \"{self.security}\" needs it")
+        if self.security == "oidc":
+            _check_token_endpoint(self.token_endpoint or "")
         return self
+
+    @property
+    def group_looks_random(self) -> bool:
+        """Whether the group_id looks like one made anew at each start, so that none resumes."""
+        return re.search(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", self.group_id.lower()) \
+            is not None
+
+    def reader_names(self, source: str) -> tuple[str, ...]:
+        """Return the names of its listeners: ``kafka.gcn``, then ``kafka.gcn.2`` and so on."""
+        return (source, *(f"{source}.{n}" for n in range(2, self.readers + 1)))
 
     def secret(self) -> SecretStr | None:
         """Return the OIDC client secret, from the table or its file."""
@@ -107,6 +134,30 @@ class KafkaCluster(_Table):
         return _secret_from_file(self.password, self.password_file, "password")
 
 
+def _check_token_endpoint(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if not host or parts.scheme not in ("http", "https"):
+        raise ValueError("token_endpoint is not a URL that begins with https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("token_endpoint must not hold a user or password; use client_id and "
+                         "client_secret")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError("token_endpoint would send the secret unprotected; use https://")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class VOEventBroker(_Table):
     """One VOEvent TCP broker: a table ``[vtp.NAME]``."""
 
@@ -114,6 +165,16 @@ class VOEventBroker(_Table):
     ivorn: str = Field("ivo://gwbroker/listener", description="How we name ourselves in replies.")
     silence: float = Field(
         150.0, gt=0, description="Seconds without a byte after which to connect anew.")
+    filters: tuple[str, ...] = Field(
+        (), description="XPath expressions; the broker sends only what one of them matches.")
+
+    @field_validator("filters")
+    @classmethod
+    def _xpath(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not each.strip() or not each.isprintable():
+                raise ValueError(f"{each!r} is not an XPath expression (for example //Who)")
+        return value
 
     @field_validator("address")
     @classmethod
@@ -125,6 +186,74 @@ class VOEventBroker(_Table):
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """The addresses as (host, port)."""
         return tuple(_addresses(self.address))
+
+
+class _VOEventServer(_Table):
+    address: str = Field(description="host:port on which it listens.")
+    ivorn: str = Field("ivo://gwbroker/broker", description="How it names itself in answers.")
+    whitelist: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1/128"), description="Networks that may connect.")
+
+    @field_validator("address")
+    @classmethod
+    def _one(cls, value: str) -> str:
+        if len(list(_addresses(value))) != 1:
+            raise ValueError(f"{value!r} is not one address (for example 127.0.0.1:8098)")
+        return value
+
+    @field_validator("whitelist")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"{each!r} is not a network (for example 192.0.2.0/24)") from None
+        return value
+
+    @property
+    def where(self) -> tuple[str, int]:
+        """The address as (host, port)."""
+        return next(iter(_addresses(self.address)))
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The whitelist as networks."""
+        return tuple(ip_network(each, strict=False) for each in self.whitelist)
+
+
+class VOEventReceiver(_VOEventServer):
+    """The port on which authors submit VOEvents: the table ``[vtp_receiver]``."""
+
+    max_message: int = Field(
+        1024 * 1024, ge=1024, description="Largest packet that an author may send, in bytes.")
+    max_connections: int = Field(256, ge=1, description="Most connections at the same time.")
+    max_per_peer: int = Field(64, ge=1, description="Most connections from one host.")
+    timeout: float = Field(
+        20.0, gt=0, description="Seconds that an author has for a packet, and we for the answer.")
+
+
+class VOEventBroadcaster(_VOEventServer):
+    """The port on which subscribers get VOEvents: the table ``[vtp_broadcaster]``."""
+
+    sources: tuple[str, ...] = Field(
+        ("vtp_receiver",), description="Whose notices are sent on, if they are VOEvents.")
+    iamalive: float = Field(
+        60.0, gt=0, description="Seconds between two signs of life to a subscriber.")
+    max_subscribers: int = Field(100, ge=1, description="Most subscribers at the same time.")
+    max_per_peer: int = Field(10, ge=1, description="Most subscribers on one host.")
+    max_unsent: int = Field(
+        16 * 1024 * 1024, ge=1024,
+        description="Bytes that wait for a slow subscriber before it is dropped.")
+    max_outstanding: int = Field(
+        10, ge=1, description="Packets that a subscriber may leave unacknowledged.")
+    max_filters: int = Field(10, ge=0, description="Most XPath filters of one subscriber.")
+    max_age: float = Field(
+        86400.0, gt=0, description="Seconds after which a packet is not sent any more.")
+    resume: float = Field(
+        120.0, ge=0, description="Seconds after a start in which whoever connects gets what "
+        "was not delivered before it.")
 
 
 def _addresses(value: str) -> Iterator[tuple[str, int]]:

@@ -18,7 +18,8 @@ def _add(name: str, broker: VOEventBroker) -> None:
 
         VTPClient(
             broker.addresses, accept, self.is_aborted, source, broker.ivorn,
-            silence=broker.silence, max_message=settings().max_message, on_state=tell).run()
+            filters=broker.filters, silence=broker.silence,
+            max_message=settings().max_message, on_state=tell).run()
 
     listen.__doc__ = f"Listen to the VOEvent TCP broker {name}."
     app.task(listen, base=Listener, bind=True, name=task_name(source), shared=False)
