@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Other brokers and clients that the tests run against; apart, because they need other versions.
+PEERS := .venv-peers
+PEERS_DONE := $(PEERS)/.installed
+MINUTES ?= 20
 
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test check docs bench chaos fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what there is.
@@ -21,11 +25,23 @@ $(DONE): pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(PEERS_DONE): tests/peers.txt | $(DONE)
+	@echo "Setting up $(PEERS): Comet and hop-client, for the tests."
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install -r tests/peers.txt
+	@touch $@
+
 demo: $(DONE)  ## Show the whole broker at work; the pictures go to demo-output/.
 	$(BIN)/gwbroker demo --output demo-output
 
-test: $(DONE)  ## Run the tests, against real servers.
+test: $(DONE) $(PEERS_DONE)  ## Run the tests, against real servers.
 	$(BIN)/python -m pytest
+
+chaos: $(DONE)  ## Kill, freeze, cut and fill everything for MINUTES=20, and count what is lost.
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(CHAOS)
+
+fuzz: $(DONE)  ## Feed every parser a million damaged inputs.
+	$(BIN)/python -m tests.fuzz --inputs 1000000
 
 check: $(DONE)  ## Lint, types, and the layers of the design.
 	$(BIN)/ruff check .
@@ -40,6 +56,6 @@ bench: $(DONE)  ## Measure speed and memory, as ratios in one run.
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what was built and installed here.
-	rm -rf $(VENV) build dist docs/_build demo-output .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) $(PEERS) build dist docs/_build demo-output .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

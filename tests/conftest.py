@@ -16,6 +16,8 @@ import pytest
 # it, these must not be those of the user, whose broker may be running.
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="gwbroker-tests-"))
 atexit.register(shutil.rmtree, SESSION_HOME, ignore_errors=True)
+# Not a setting, and refused as such: see peers.py.
+os.environ["PEERS_OF_TESTS"] = os.environ.get("GWBROKER_PEERS", "")
 for _name in [name for name in os.environ if name.startswith("GWBROKER_")]:
     del os.environ[_name]
 os.environ["GWBROKER_HOME"] = str(SESSION_HOME)
@@ -27,7 +29,7 @@ from gwbroker.conf import settings  # noqa: E402
 from gwbroker.ledger import engine, schema  # noqa: E402
 from gwbroker.streams.registry import registrations  # noqa: E402
 
-from . import servers  # noqa: E402
+from . import kafka_server, servers, token_server  # noqa: E402
 
 
 def absent(reason: str) -> None:
@@ -75,6 +77,23 @@ def postgresql() -> Iterator[servers.PostgreSQL]:
             schema.upgrade()
             engine.dispose()
         settings.cache_clear()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def signer() -> token_server.Signer:
+    """The key whose tokens the real Kafka takes."""
+    return token_server.Signer()
+
+
+@pytest.fixture(scope="session")
+def kafka(signer: token_server.Signer) -> Iterator[kafka_server.Kafka]:
+    """A real Apache Kafka, shared by all tests: each uses topics and groups of its own."""
+    try:
+        server = kafka_server.Kafka(signer.jwks)
+    except servers.Absent as e:
+        absent(str(e))
+    with server:
         yield server
 
 
