@@ -39,7 +39,7 @@ class Written(SphinxDirective):
 
 
 class Settings(Written):
-    """The table of one model of the settings: ``top``, ``kafka`` or ``vtp``."""
+    """The table of one model of the settings, by the name of its table; ``top`` for all."""
 
     def lines(self) -> Iterator[str]:
         """Yield a table with one row per setting."""
@@ -47,8 +47,10 @@ class Settings(Written):
 
         which = self.arguments[0]
         model: Any = {"top": conf.Settings, "kafka": conf.KafkaCluster,
-                      "vtp": conf.VOEventBroker}[which]
-        prefix = "" if which == "top" else f"{which.upper()}__NAME__"
+                      "vtp": conf.VOEventBroker, "vtp_receiver": conf.VOEventReceiver,
+                      "vtp_broadcaster": conf.VOEventBroadcaster}[which]
+        prefix = {"top": "", "kafka": "KAFKA__NAME__", "vtp": "VTP__NAME__"}.get(
+            which, f"{which.upper()}__")
         rows = []
         for name, field in model.model_fields.items():
             rows.append((f"``{name}``", f"``{conf.PREFIX}{prefix}{name.upper()}``",
@@ -66,6 +68,7 @@ class Settings(Written):
             return ", ".join(f"``{value}``" for value in literal)
         text = str(annotation)
         for word, said in (("dict[str, gwbroker", "tables"), ("VOEventBroker", "tables"),
+                           ("VOEventReceiver", "table"), ("VOEventBroadcaster", "table"),
                            ("dict", "table"), ("tuple", "list of texts"), ("Secret", "secret"),
                            ("Path", "path"), ("bool", "true or false"), ("float", "number"),
                            ("int", "whole number"), ("str", "text")):
@@ -170,6 +173,11 @@ class Options(Written):
                    "up to an hour",
         "time_limit": "seconds after which a call is stopped (up to a day)",
         "where": "a function of the alert; the handler is called only where it says true",
+        "max_age": "seconds; a notice issued longer ago than that when it arrives is kept, and "
+                   "this handler is not called",
+        "tells": "whether it tells people or publishes: a replay leaves it out unless asked",
+        "batch": "most notices of one call (1 to 100,000), which gets a list; ``kafka`` and "
+                 "``scimma`` only",
         "name": "under which the ledger knows it; two handlers cannot have the same",
     }
 
@@ -180,8 +188,10 @@ class Options(Written):
         from gwbroker.streams import registry
 
         defaults = {f.name: f.default for f in dataclasses.fields(registry.Registration)}
-        rows = [(f"``{name}``", {"name": "module and function", "where": "none"}.get(
-            name, f"``{defaults[name]!r}``"), self.MEANING[name]) for name in registry._OPTIONS]
+        shown = {"name": "module and function", "where": "none", "max_age": "none",
+                 "batch": "none"}
+        rows = [(f"``{name}``", shown.get(name, f"``{defaults.get(name)!r}``"),
+                 self.MEANING[name]) for name in registry._OPTIONS]
         yield from cells(rows, ("option", "default", "meaning"), "14 22 64")
 
 

@@ -17,13 +17,14 @@ OURS = {
     "worker": "Run a worker: general by default, -Q openmp, -Q events.",
     "flower": "Start Flower, Celery's monitoring console.",
     "replay": "Put recorded messages through the broker.",
+    "streams": "List the topics: messages, lag, age, problems.",
     "notices": "List the messages that arrived.",
     "jobs": "List the calls of handlers and tasks; retry dead ones.",
     "events": "List the events and their products.",
     "handlers": "List the handlers; write a new one.",
     "config": "Show the settings in force and where each came from.",
     "doctor": "Check that everything works; exit code for monitoring.",
-    "ledger": "Migrate the ledger.",
+    "ledger": "Check, prune, export, back up, migrate the ledger.",
     "condor": "Run the broker on an HTCondor pool.",
 }
 """Our commands, each in the file of its name."""

@@ -16,7 +16,9 @@ def config(json_: bool, describe: bool) -> None:
 
     if describe:
         for title, model in (("", conf.Settings), ("kafka.NAME.", conf.KafkaCluster),
-                             ("vtp.NAME.", conf.VOEventBroker)):
+                             ("vtp.NAME.", conf.VOEventBroker),
+                             ("vtp_receiver.", conf.VOEventReceiver),
+                             ("vtp_broadcaster.", conf.VOEventBroadcaster)):
             for name, field in model.model_fields.items():
                 click.echo(f"{title}{name}")
                 click.echo(f"    {field.description}")

@@ -29,6 +29,9 @@ ANY = (0, 1, 2, 3, 4)
 RUN = {
     # What a command of a page may exit with, and only here: without Redis doctor is critical.
     "gwbroker doctor": ANY, "gwbroker replay --here recorded": (0, 1),
+    # No such source or topic is here.
+    "gwbroker replay --source gcn": (2,), "gwbroker replay --kafka": (2,),
+    "gwbroker replay --topic igwn.gwalert --partition": (2,),
 }
 NOT_RUN = re.compile(
     # They block, need a network, a pool, a server, or change the machine.
