@@ -9,10 +9,11 @@ from gwbroker.notice import Notice
 from gwbroker.streams import kafka
 
 TOPIC = "benchmark.notices"
+OTHER = "benchmark.notices.other"
 FILTERED = "benchmark.filtered"
 
 
-@kafka.handler(TOPIC, name="benchmark.begin", retries=0)
+@kafka.handler(TOPIC, OTHER, name="benchmark.begin", retries=0)
 def begin(notice: Notice) -> None:
     """Say when it began; does nothing else."""
     now = time.time()

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from .conf import mask_url, settings
 from .errors import ConfigError, GWBrokerError
 from .streams import gcn
 from .streams.registry import QUEUES
+
+if TYPE_CHECKING:
+    from .ledger.streams import StreamState
 
 SWEEP_LATE = 30.0
 """Seconds without a sweep of the ledger after which something is wrong."""
@@ -38,8 +42,8 @@ def examine() -> list[Finding]:
     """Return every finding; the worst level is the state of the broker."""
     found: list[Finding] = []
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _settings, _handlers, _ledger, _disk, _redis, _workers, _beat, _listeners, _streams,
-        _jobs)
+        _settings, _handlers, _ledger, _disk, _redis, _workers, _beat, _listeners, _groups,
+        _topics, _streams, _jobs)
     for check in checks:
         name = check.__name__.strip("_")
         try:
@@ -132,7 +136,7 @@ def _beat() -> Iterator[Finding]:
     age = float(row["now"]) - row["started"]
     level = Level.CRITICAL if age > SWEEP_LATE else Level.OK
     remedy = ": is `gwbroker beat` running, and a worker that serves `listeners`?" if level else ""
-    yield Finding("beat", level, f"the ledger was swept {_ago(row['started'])}{remedy}")
+    yield Finding("beat", level, f"the ledger was swept {ago(row['started'])}{remedy}")
 
 
 def _listeners() -> Iterator[Finding]:
@@ -140,9 +144,11 @@ def _listeners() -> Iterator[Finding]:
 
     rows = {row["name"]: row for row in leases.listing()}
     last = _last_messages()
+    sources = _readers()
     for source in settings().sources:
         row = rows.get(f"gwbroker.listeners.{source}")
-        heard = f"last message {_ago(last[source])}" if source in last else "no message yet"
+        latest = last.get(sources.get(source, source))
+        heard = "no message yet" if latest is None else f"last message {ago(latest)}"
         if row is None:
             yield Finding(source, Level.CRITICAL,
                           "its listener has never run: start `gwbroker beat` and `gwbroker worker`")
@@ -157,6 +163,48 @@ def _listeners() -> Iterator[Finding]:
         else:
             yield Finding(source, Level.OK,
                           f"{row['state']} on {row['host']} (pid {row['pid']}); {heard}")
+
+
+def _readers() -> dict[str, str]:
+    """Return the source of each reader of a Kafka cluster by the reader's name."""
+    return {reader: f"kafka.{name}" for name, cluster in settings().kafka.items()
+            for reader in cluster.reader_names(f"kafka.{name}")}
+
+
+def stream_states() -> list[StreamState]:
+    """Return how every topic of every source fares.
+
+    Raises
+    ------
+    LedgerUnavailable
+        If the ledger cannot be asked.
+    """
+    from .ledger import streams
+    from .ledger.engine import read
+
+    with read() as connection:
+        return streams.overview(connection, _readers())
+
+
+def _groups() -> Iterator[Finding]:
+    for name, cluster in settings().kafka.items():
+        if cluster.group_looks_random:
+            yield Finding(f"kafka.{name} group", Level.WARNING,
+                          f"its group_id {cluster.group_id} looks random: with a new one at each "
+                          "start nothing resumes; give it one that stays")
+
+
+def _topics() -> Iterator[Finding]:
+    missing: dict[str, int] = {}
+    for row in stream_states():
+        if row.state == "failing":
+            yield Finding(f"{row.source} topic", Level.WARNING,
+                          f"{row.topic} cannot be read: {row.problem}")
+        elif row.state == "missing":
+            missing[row.source] = missing.get(row.source, 0) + 1
+    for source, number in missing.items():
+        yield Finding(f"{source} topics", Level.OK,
+                      f"{number} not there yet, and waited for: see `gwbroker streams --all`")
 
 
 def _last_messages() -> dict[str, float]:
@@ -190,7 +238,7 @@ def _streams() -> Iterator[Finding]:
         age = time.time() - heartbeat[source]
         level = Level.CRITICAL if age > settings().stale_after else Level.OK
         yield Finding(f"{source} heartbeat", level,
-                      f"GCN's heartbeat was heard {_ago(heartbeat[source])}")
+                      f"GCN's heartbeat was heard {ago(heartbeat[source])}")
 
 
 def _jobs() -> Iterator[Finding]:
@@ -215,7 +263,8 @@ def _jobs() -> Iterator[Finding]:
                       f"{row['queue']}?")
 
 
-def _ago(moment: float) -> str:
+def ago(moment: float) -> str:
+    """Return how long ago a time was, as people say it."""
     age = max(0.0, time.time() - moment)
     for unit, seconds in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if age > 2 * seconds:

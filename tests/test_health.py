@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gwbroker.conf import settings
-from gwbroker.health import Level, examine
+from gwbroker.health import Finding, Level, examine
+from gwbroker.intake import accept
+from gwbroker.ledger import leases
+from gwbroker.notice import Notice, utcnow
+from gwbroker.streams.gcn import HEARTBEAT
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -20,3 +25,55 @@ def test_a_check_that_fails_in_any_way_is_one_finding_among_the_others(
     assert found["redis"].level == Level.CRITICAL
     assert found["redis"].text.startswith("ValueError: ")
     assert found["jobs"].level == Level.OK
+
+
+@pytest.fixture
+def gcn(sqlite: str, environment: pytest.MonkeyPatch) -> None:
+    """A ledger, and GCN in the settings, to which nothing connects."""
+    environment.setenv("GWBROKER_KAFKA__GCN__PRESET", "gcn")
+    environment.setenv("GWBROKER_KAFKA__GCN__CLIENT_ID", "me")
+    environment.setenv("GWBROKER_KAFKA__GCN__CLIENT_SECRET", "hidden")
+    environment.setenv("GWBROKER_KAFKA__GCN__READERS", "2")
+    settings.cache_clear()
+
+
+def heartbeat(seconds_ago: float) -> None:
+    now = utcnow()
+    accept([Notice(b'{"n": %f}' % seconds_ago, "kafka.gcn", HEARTBEAT, 0, 1,
+                   received=now - timedelta(seconds=seconds_ago))])
+
+
+@pytest.mark.usefixtures("gcn")
+def test_a_heartbeat_that_was_never_heard_or_has_ceased_is_critical():
+    def finding() -> Finding:
+        return next(f for f in examine() if f.check == "kafka.gcn heartbeat")
+
+    assert finding().level == Level.CRITICAL
+    heartbeat(1000)
+    assert finding().level == Level.CRITICAL
+    heartbeat(1)
+    assert finding().level == Level.OK
+
+
+@pytest.mark.usefixtures("gcn")
+def test_each_reader_of_a_cluster_is_looked_at_and_its_trouble_told():
+    for name in ("kafka.gcn", "kafka.gcn.2"):
+        assert leases.acquire(f"gwbroker.listeners.{name}", name) is None
+    leases.say("gwbroker.listeners.kafka.gcn", "kafka.gcn", "reads 9 of 9 topics", None)
+    leases.say("gwbroker.listeners.kafka.gcn.2", "kafka.gcn.2", "trouble",
+               "the token endpoint answered 503")
+    heartbeat(1)
+    found = {finding.check: finding for finding in examine()}
+    assert found["kafka.gcn"].level == Level.OK
+    assert "last message" in found["kafka.gcn"].text
+    assert found["kafka.gcn.2"].level == Level.CRITICAL
+    assert "answered 503" in found["kafka.gcn.2"].text
+    assert "last message" in found["kafka.gcn.2"].text
+
+
+@pytest.mark.usefixtures("gcn")
+def test_a_group_id_that_looks_random_is_a_warning(environment: pytest.MonkeyPatch):
+    environment.setenv("GWBROKER_KAFKA__GCN__GROUP_ID", "b2f7c1de-33aa-4b21-9f00-1234567890ab")
+    settings.cache_clear()
+    found = {finding.check: finding for finding in examine()}
+    assert found["kafka.gcn group"].level == Level.WARNING

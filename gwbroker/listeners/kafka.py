@@ -1,12 +1,19 @@
-"""The Kafka listeners: one eternal task per configured cluster."""
+"""The Kafka listeners: one eternal task for each reader of each configured cluster."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
 
 from .. import dispatch
 from ..conf import KafkaCluster, settings
 from ..intake import accept
+from ..ledger import topics as rows
+from ..ledger.engine import read, write
 from .kafka_reader import KafkaReader
 from .listener import Listener, app, task_name
+
+log = logging.getLogger(__name__)
 
 
 def topics(cluster: KafkaCluster) -> set[str]:
@@ -20,15 +27,34 @@ def topics(cluster: KafkaCluster) -> set[str]:
     return asked | set(cluster.topics)
 
 
-def _add(name: str, cluster: KafkaCluster) -> None:
+def _crowded() -> bool:
+    with read() as connection:
+        return rows.crowded(connection)
+
+
+def _note(source: str, progress: Sequence[rows.Progress]) -> None:
+    # Counts are no promise: nobody waits for the disk.
+    with write(durable=False) as connection:
+        rows.note(connection, source, progress)
+
+
+def _add(name: str, cluster: KafkaCluster, index: int) -> None:
     source = f"kafka.{name}"
 
     def listen(self: Listener) -> None:
-        KafkaReader(source, cluster, topics(cluster), accept, self.is_aborted, self.say).run()
+        if cluster.group_looks_random:
+            log.warning("%s: the group_id %s looks random: a new one for each start would read "
+                        "everything again, or lose what came meanwhile", source, cluster.group_id)
+        KafkaReader(
+            source, cluster, topics(cluster), accept, self.is_aborted, self.say,
+            share=(index, cluster.readers), bulk=dispatch.bulk_topics(),
+            crowded=_crowded, note=_note).run()
 
     listen.__doc__ = f"Listen to the Kafka cluster {name}."
-    app.task(listen, base=Listener, bind=True, name=task_name(source), shared=False)
+    listener = cluster.reader_names(source)[index]
+    app.task(listen, base=Listener, bind=True, name=task_name(listener), shared=False)
 
 
 for _name, _cluster in settings().kafka.items():
-    _add(_name, _cluster)
+    for _index in range(_cluster.readers):
+        _add(_name, _cluster, _index)

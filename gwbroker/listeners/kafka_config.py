@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import certifi
 
-from ..conf import KafkaCluster
+from ..conf import KafkaCluster, settings
+
+MiB = 1024 * 1024
+Lane = Literal["live", "old", "bulk"]
+
+READ_AHEAD: dict[Lane, dict[str, Any]] = {
+    # Several alerts with their sky maps in one answer; memory for messages not yet handed over.
+    "live": {"fetch.message.max.bytes": 16 * MiB, "queued.max.messages.kbytes": 32 * 1024},
+    # A backlog waits in Kafka, where it costs nothing, and is fetched in small answers.
+    "old": {"fetch.message.max.bytes": 1 * MiB, "queued.max.messages.kbytes": 4 * 1024,
+            "queued.min.messages": 500},
+    # 10,000 packets of 60 kB may come in a minute.
+    "bulk": {"fetch.message.max.bytes": 16 * MiB, "queued.max.messages.kbytes": 64 * 1024,
+             "queued.min.messages": 5000},
+}
+"""How far each lane of a reader reads ahead of what it has handed over."""
 
 
-def client_config(cluster: KafkaCluster) -> dict[str, Any]:
-    """Return librdkafka's settings for a cluster, secrets included: do not log them."""
+def client_config(
+    cluster: KafkaCluster, oauth_cb: Callable[[object], tuple[str, float]] | None = None,
+) -> dict[str, Any]:
+    """Return librdkafka's settings for a cluster, secrets included: do not log them.
+
+    Parameters
+    ----------
+    cluster : KafkaCluster
+        The settings of ours.
+    oauth_cb : callable, optional
+        Returns a token and its end; needed for ``security = "oidc"``.
+    """
     ca_file = str(cluster.ca_file or certifi.where())
     values: dict[str, Any] = {
         "bootstrap.servers": cluster.bootstrap_servers,
@@ -28,18 +54,9 @@ def client_config(cluster: KafkaCluster) -> dict[str, Any]:
         if cluster.tls:
             values["ssl.ca.location"] = ca_file
     if cluster.security == "oidc":
-        secret = cluster.secret()
-        values |= {
-            "sasl.mechanisms": "OAUTHBEARER",
-            "sasl.oauthbearer.method": "oidc",
-            "sasl.oauthbearer.client.id": cluster.client_id,
-            "sasl.oauthbearer.client.secret": secret.get_secret_value() if secret else "",
-            "sasl.oauthbearer.token.endpoint.url": cluster.token_endpoint,
-            # Token requests do not look at ssl.ca.location (librdkafka issue 3751).
-            "https.ca.location": ca_file,
-        }
-        if cluster.scope:
-            values["sasl.oauthbearer.scope"] = cluster.scope
+        values["sasl.mechanisms"] = "OAUTHBEARER"
+        if oauth_cb is not None:
+            values["oauth_cb"] = oauth_cb
     elif cluster.security in ("plain", "scram-sha-256", "scram-sha-512"):
         password = cluster.pass_phrase()
         values |= {
@@ -50,10 +67,29 @@ def client_config(cluster: KafkaCluster) -> dict[str, Any]:
     return values
 
 
-def consumer_config(cluster: KafkaCluster) -> dict[str, Any]:
-    """Return librdkafka's settings for reading a cluster, secrets included."""
+def consumer_config(
+    cluster: KafkaCluster, oauth_cb: Callable[[object], tuple[str, float]] | None = None,
+    lane: Lane = "live",
+) -> dict[str, Any]:
+    """Return librdkafka's settings for reading a cluster, secrets included.
+
+    Kafka cannot be asked to leave out a message because it is large. What bounds our memory
+    is the largest answer that is taken at all: four times ``max_message``, at least 64 MiB.
+    A message that comes within it is kept whole, whatever its size.
+
+    Parameters
+    ----------
+    cluster : KafkaCluster
+        The settings of ours.
+    oauth_cb : callable, optional
+        Returns a token and its end; needed for ``security = "oidc"``.
+    lane : {"live", "old", "bulk"}
+        How far to read ahead.
+    """
+    ahead = READ_AHEAD[lane]
+    answer = max(ahead["fetch.message.max.bytes"], 16 * MiB)
     return {
-        **client_config(cluster),
+        **client_config(cluster, oauth_cb),
         "group.id": cluster.group_id,
         # Only what the ledger has is committed, by us.
         "enable.auto.commit": False,
@@ -63,9 +99,8 @@ def consumer_config(cluster: KafkaCluster) -> dict[str, Any]:
         "auto.offset.reset": "earliest",
         "allow.auto.create.topics": False,
         "fetch.error.backoff.ms": 200,
-        # Several alerts with their sky maps in one answer.
-        "fetch.message.max.bytes": 16 * 1024 * 1024,
-        # Memory that may hold messages not yet handed to us.
-        "queued.max.messages.kbytes": 32768,
+        "fetch.max.bytes": answer,
+        "receive.message.max.bytes": max(4 * settings().max_message, 64 * MiB),
+        **ahead,
         **cluster.options,
     }

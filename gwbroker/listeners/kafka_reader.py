@@ -4,52 +4,52 @@ Partitions are assigned by hand and offsets committed under the group's name. Th
 lease of the listener sees to it that one copy reads, so no group membership is
 needed: a listener that comes back after a kill reads on at once instead of waiting
 for a session to time out, and a slow one is never evicted.
+
+There are up to three lanes, each a client with a queue of its own. All partitions
+begin in the live one. One in which more than `BEHIND` messages wait moves to the
+lane for old ones, which takes short turns in between (`Pace`), and comes back when
+it has caught up; the offset at which it goes on is the one after the last message
+kept, so that none is skipped or passed by another. Topics declared as high-volume
+have a lane with large turns.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    OFFSET_INVALID,
-    TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from ..conf import KafkaCluster
-from ..errors import GWBrokerError, LedgerUnavailable
-from ..notice import Notice, utcnow
-from .kafka_config import consumer_config
-from .quiet import QuietFilter, QuietLog
+from ..errors import LedgerUnavailable
+from ..ledger.topics import Progress
+from ..notice import Notice
+from .kafka_commits import Commits, Place
+from .kafka_config import Lane as LaneName
+from .kafka_lane import KafkaReaderError, Lane, notice_of, whence
+from .kafka_lanes import Lanes
+from .kafka_pace import BEHIND, MOST, NEAR, Pace
+from .kafka_places import Places
+from .kafka_token import TokenCallback, TokenSource, token_source
+from .kafka_topics import TopicBook
+from .quiet import QuietLog
+
+__all__ = ["KafkaReader", "KafkaReaderError"]
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
-TIMEOUT = 2.0
-"""Seconds to wait for an answer about topics or offsets; a stop has to be noticed."""
+SLOW = 5.0
+"""Seconds without an answer after which a commit is told as trouble."""
 
+RETRY = 15.0
+"""Seconds after which a topic that could not be read is tried again."""
+
+_TOLD = (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION,
+         KafkaError.SASL_AUTHENTICATION_FAILED)
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
          KafkaError._UNKNOWN_PARTITION)
-
-
-def _librdkafka_log(source: str) -> logging.Logger:
-    logger = logging.getLogger(f"{__name__}.librdkafka.{source}")
-    if not logger.filters:
-        logger.addFilter(QuietFilter())
-    return logger
-
-
-class KafkaReaderError(GWBrokerError):
-    """A Kafka client cannot go on."""
 
 
 class KafkaReader:
@@ -65,31 +65,45 @@ class KafkaReader:
         What to read; topics that do not exist yet are looked for again and again.
     accept : callable
         Takes a list of notices and keeps all of them, or raises `LedgerUnavailable`,
-        after which it is called again later.
+        after which it is called again later. What it returns is, for each, None if
+        it was not worth keeping.
     should_stop : callable
         Asked several times a second.
     say : callable, optional
         Told how it fares: a state, and an error or None.
+    share : (int, int)
+        Which of how many readers of the cluster this is, counted from 0.
+    bulk : collection of str
+        Topics of high volume.
+    crowded : callable, optional
+        Tells whether so many jobs wait that a backlog had better do so too.
+    note : callable, optional
+        Writes what is known of the topics: the reader's name and rows.
     """
 
     def __init__(
         self, source: str, cluster: KafkaCluster, topics: Iterable[str],
         accept: Callable[[Sequence[Notice]], object], should_stop: Callable[[], bool],
-        say: Callable[[str, str | None], object] = lambda state, error: None,
+        say: Callable[[str, str | None], object] = lambda state, error: None, *,
+        share: tuple[int, int] = (0, 1), bulk: Collection[str] = (),
+        crowded: Callable[[], bool] | None = None,
+        note: Callable[[str, Sequence[Progress]], object] = lambda source, rows: None,
     ) -> None:
         self.source = source
         self.cluster = cluster
         self.topics = frozenset(topics)
         self.accept = accept
         self.should_stop = should_stop
-        self.say = say
+        name = source if share[0] == 0 else f"{source}.{share[0] + 1}"
+        self.book = TopicBook(name, self.topics, say, note)
+        self._share = share
+        self._bulk = frozenset(bulk)
+        self._tokens: TokenSource | None = None
+        self._old = Pace(crowded=crowded)
+        # Live topics beside it are to feel it little, but it has to get through.
+        self._many = Pace(turn=0.05, share=0.9)
+        self._commits = Commits(self._committed)
         self._log = QuietLog(log)
-        self._assigned: set[tuple[str, int]] = set()
-        self._refresh_at = 0.0
-        self._error: str | None = None
-        self._missing: set[str] = set()
-        self._looked = False
-        self._consumer: Consumer | None = None
 
     def run(self) -> None:
         """Read until `should_stop`.
@@ -99,199 +113,173 @@ class KafkaReader:
         KafkaReaderError
             If the client is beyond repair, or its settings are refused.
         """
-        try:
-            consumer = self._consumer = Consumer(
-                consumer_config(self.cluster) | {"error_cb": self._on_error},
-                logger=_librdkafka_log(self.source))
-        except KafkaException as e:
-            raise KafkaReaderError(
-                f"{self.source}: librdkafka refuses its settings: {e.args[0].str()}") from None
-        try:
+        with ExitStack() as stack:
+            if self.cluster.security == "oidc":
+                self._tokens = stack.enter_context(token_source(self.source, self.cluster))
+                if not self._first_token(self._tokens):
+                    return
+            self._lanes = Lanes(self._client, self._commits)
+            stack.callback(self._lanes.close)
+            self._places = Places(
+                self.cluster, self.topics, self._share, self._bulk, self._lanes, self.book)
             while not self.should_stop():
-                self._discover(consumer)
-                batch = self._take(consumer)
-                if batch and self._keep(consumer, batch):
-                    self._commit(consumer, batch)
-        finally:
-            consumer.close()
+                self._turn()
+            self.book.flush()
+
+    def _first_token(self, tokens: TokenSource) -> bool:
+        # Without one librdkafka's constructor would wait, and then fail.
+        while not self.should_stop():
+            if tokens.wait(0.2, self.should_stop) is not None:
+                return True
+            self._look_at_token(tokens)
+        return False
+
+    def _look_at_token(self, tokens: TokenSource) -> None:
+        trouble = tokens.trouble()
+        if trouble:
+            self.book.fails("token", trouble)
+        else:
+            self.book.works("token")
+
+    def _client(self, name: LaneName) -> Lane:
+        callback = TokenCallback(self._tokens) if self._tokens is not None else None
+        return Lane(self.source, self.cluster, name, callback, self._on_error, self._refuse,
+                    self._commits.answered)
 
     def _on_error(self, error: KafkaError) -> None:
-        # librdkafka repeats itself about 20 times a second while a broker is down.
-        self._error = f"{error.name()}: {error.str()}"
-        self._log(logging.WARNING, error.name(), "%s: %s", self.source, self._error)
+        said = f"{error.name()}: {error.str()}"
         if error.fatal():
-            raise KafkaReaderError(f"{self.source}: {self._error}")
+            raise KafkaReaderError(f"{self.source}: {said}")
+        if error.code() not in _TOLD or (self._tokens is not None and self._tokens.trouble()):
+            # librdkafka repeats itself about 20 times a second while a broker is down, and is
+            # well again by itself; if nothing answers, `Places.refresh` tells.
+            self._log(logging.WARNING, error.name(), "%s: %s", self.source, said)
+        else:
+            self.book.fails("cluster", said)
 
-    def _discover(self, consumer: Consumer) -> None:
-        now = time.monotonic()
-        if now < self._refresh_at:
-            return
-        self._refresh_at = now + self.cluster.refresh
-        try:
-            found = consumer.list_topics(timeout=TIMEOUT).topics
-        except KafkaException as e:
-            self._trouble(f"no answer from {self.cluster.bootstrap_servers}: {e.args[0].str()}")
-            self._refresh_at = now + 1.0
-            return
-        fresh = [
-            TopicPartition(topic, partition)
-            for topic in sorted(self.topics & found.keys()) if found[topic].error is None
-            for partition in found[topic].partitions
-            if (topic, partition) not in self._assigned
-        ]
-        missing = set(self.topics - found.keys())
-        if missing - self._missing:
-            log.info("%s: %d topics are not there yet and will be read as soon as they are",
-                     self.source, len(missing))
-            log.debug("%s: missing %s", self.source, ", ".join(sorted(missing)))
-        self._missing = missing
-        if fresh and not self._assign(consumer, fresh):
-            return
-        self._looked = True
-        self._fine()
+    def _committed(
+        self, topic: str, partition: int, offset: int, error: KafkaError | None,
+    ) -> None:
+        if error is not None:
+            # The notices are kept; at worst they come again and are recognised.
+            self.book.fails("commit", f"offset of {topic} not committed: "
+                            f"{explain(error, self.cluster.group_id)}")
+        else:
+            self.book.works("commit")
+            self._places.committed[topic, partition] = offset
 
-    def _assign(self, consumer: Consumer, fresh: list[TopicPartition]) -> bool:
-        try:
-            known = consumer.committed(fresh, timeout=TIMEOUT)
-        except KafkaException as e:
-            self._trouble(f"no answer about committed offsets: {e.args[0].str()}")
-            self._refresh_at = time.monotonic() + 1.0
-            return False
-        # A topic that appears while we listen is read from its first message, always.
-        latest = self.cluster.start == "latest" and not self._looked
-        usable = [place for place in known if place.error is None]
-        for place in known:
-            if place.error is not None:
-                self._trouble(f"{place.topic}: {place.error.str()}")
-        fixed = []
-        for place in usable:
-            if place.offset == OFFSET_INVALID:
-                place.offset = OFFSET_BEGINNING
-                if latest:
-                    try:
-                        place.offset = consumer.get_watermark_offsets(place, timeout=TIMEOUT)[1]
-                    except KafkaException as e:
-                        self._trouble(f"{place.topic}: its end is not told: {e.args[0].str()}")
-                        return False
-                    fixed.append(place)
-        if fixed:
-            # Or a restart before the first message would skip what came in between.
-            self._commit_offsets(consumer, fixed)
-        self._assigned.update((place.topic, place.partition) for place in usable)
-        consumer.incremental_assign(usable)
-        log.info("%s: now also reads %s", self.source,
-                 ", ".join(sorted({place.topic for place in usable})))
-        return len(usable) == len(known)
+    def _commit(self) -> None:
+        self._commits.turn(self._lanes.live.consumer)
+        if self._commits.waiting > SLOW:
+            self.book.fails("commit", "no answer to a commit of offsets for some seconds")
 
-    def _take(self, consumer: Consumer) -> list[Message]:
-        first = consumer.poll(0.5)
-        if first is None:
-            return []
-        # What is there already comes along, without waiting for more.
-        arrived = [first, *consumer.consume(BATCH - 1, timeout=0)]
-        batch = []
-        for message in arrived:
-            error = message.error()
-            if error is None:
-                batch.append(message)
-            else:
-                self._refuse(consumer, message, error)
-        return batch
-
-    def _refuse(self, consumer: Consumer, message: Message, error: KafkaError) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:
-            return
-        topic, partition = message.topic(), message.partition()
-        self._trouble(f"{topic}: {error.str()}")
-        if error.code() in _GONE and topic is not None and partition is not None:
-            # Deleted; it is read anew, from where we were, if it comes again.
-            if (topic, partition) in self._assigned:
-                self._assigned.discard((topic, partition))
-                consumer.incremental_unassign([TopicPartition(topic, partition)])
-        elif error.fatal():
+    def _refuse(self, topic: str | None, partition: int | None, error: KafkaError) -> None:
+        if error.fatal():
             raise KafkaReaderError(f"{self.source}: {error.str()}")
+        if topic is None:
+            self.book.fails("cluster", f"{error.name()}: {error.str()}")
+            return
+        if error.code() in _GONE and partition is not None:
+            # Deleted; it is read anew, from where we were, if it comes again.
+            self.book.topic_fails(topic, f"it was deleted ({error.str()})")
+            self._lanes.drop([(topic, partition)])
+            return
+        self.book.topic_fails(topic, explain(error, self.cluster.group_id))
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            self._places.set_aside(topic, RETRY)
 
-    def _keep(self, consumer: Consumer, batch: list[Message]) -> bool:
-        notices = [self._notice(message) for message in batch]
+    def _turn(self) -> None:
+        if self._tokens is not None:
+            self._look_at_token(self._tokens)
+        self._commit()
+        self._places.refresh()
+        live, old, bulk = self._lanes.live, self._lanes.old, self._lanes.bulk
+        wait = 0.5
+        if old is not None and old.next:
+            wait = min(wait, self._old.wait())
+        if bulk is not None and bulk.next:
+            wait = min(wait, self._many.wait())
+        batch = self._without_backlog(live, live.take(MOST, wait))
+        if batch:
+            self._old.live()
+            self._many.live()
+            if self._keep(batch):
+                self._commits.add(live.kept(batch))
+                self._commit()
+        for lane, pace in ((old, self._old), (bulk, self._many)):
+            if lane is not None and lane.next and pace.wait() == 0 and not self.should_stop():
+                self._slow_turn(lane, pace)
+        if old is not None:
+            self._caught_up(old, live)
+        if self.book.due():
+            self.book.lag(self._lanes.lags())
+            self.book.flush()
+
+    def _slow_turn(self, lane: Lane, pace: Pace) -> None:
+        began = time.monotonic()
+        batch = lane.take(pace.size, 0)
+        if batch and self._keep(batch):
+            self._commits.add(lane.kept(batch), urgent=False)
+        pace.took(len(batch), time.monotonic() - began)
+
+    def _without_backlog(self, live: Lane, batch: list[Message]) -> list[Message]:
+        """Move partitions that are far behind to the other lane; return the other messages."""
+        if len(batch) == 0:
+            return batch
+        first: dict[Place, int] = {}
+        for message in batch:
+            topic, partition, offset = whence(message)
+            first.setdefault((topic, partition), offset)
+        behind = {place: offset for place, offset in first.items()
+                  if (live.end(place) or 0) - offset > BEHIND}
+        if not behind:
+            return batch
+        live.drop(behind)
+        self._lanes.open("old").assign(
+            [TopicPartition(*place, offset) for place, offset in behind.items()])
+        return [m for m in batch if (m.topic(), m.partition()) not in behind]
+
+    def _caught_up(self, old: Lane, live: Lane) -> None:
+        """Move partitions back whose backlog is gone; close the lane when it is empty."""
+        near = [place for place in old.next
+                if (lag := old.lag(place)) is not None and lag <= NEAR]
+        if near:
+            places = [TopicPartition(*place, old.next[place] or 0) for place in near]
+            old.drop(near)
+            live.assign(places)
+        if not old.next:
+            self._lanes.rest(old)
+
+    def _keep(self, batch: list[Message]) -> bool:
+        notices = [notice_of(message, self.source) for message in batch]
         pause = 0.2
-        paused = False
         while True:
             try:
-                self.accept(notices)
+                kept = self.accept(notices)
             except LedgerUnavailable as e:
-                self._trouble(f"the ledger is away: {e}")
-                if not paused:
-                    consumer.pause(consumer.assignment())
-                    paused = True
+                self.book.fails("ledger", f"the ledger is away: {e}")
+                self._lanes.pause()
                 if self.should_stop():
                     return False
                 # Polling goes on, so that the connection and its token stay alive.
-                self._poll_paused(consumer, pause)
+                until = time.monotonic() + pause
+                while time.monotonic() < until and not self.should_stop():
+                    self._lanes.idle(0.1)
                 pause = min(pause * 2, 5.0)
             else:
-                if paused:
-                    consumer.resume(consumer.assignment())
-                self._fine()
+                self._lanes.resume()
+                self.book.works("ledger")
+                became = kept if isinstance(kept, list) else notices
+                for notice, row in zip(notices, became, strict=True):
+                    self.book.count(notice.topic, row is not None)
                 return True
 
-    def _poll_paused(self, consumer: Consumer, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self.should_stop():
-            message = consumer.poll(0.1)
-            error = None if message is None else message.error()
-            if message is not None and error is not None:
-                self._refuse(consumer, message, error)
-            elif message is not None:
-                # It was under way when we paused; it is to come again.
-                consumer.seek(TopicPartition(*_place(message)))
 
-    def _notice(self, message: Message) -> Notice:
-        kind, milliseconds = message.timestamp()
-        sent = None if kind == TIMESTAMP_NOT_AVAILABLE else _moment(milliseconds)
-        return Notice(
-            payload=message.value() or b"", source=self.source, topic=message.topic() or "",
-            partition=message.partition(), offset=message.offset(), received=utcnow(), sent=sent)
-
-    def _commit(self, consumer: Consumer, batch: list[Message]) -> None:
-        last: dict[tuple[Any, Any], int] = {}
-        for message in batch:
-            place = (message.topic(), message.partition())
-            last[place] = max(last.get(place, -1), message.offset() or 0)
-        self._commit_offsets(
-            consumer, [TopicPartition(t, p, o + 1) for (t, p), o in last.items()])
-
-    def _commit_offsets(self, consumer: Consumer, offsets: list[TopicPartition]) -> None:
-        try:
-            done = consumer.commit(offsets=offsets, asynchronous=False)
-            for written in done or []:
-                if written.error is not None:
-                    self._trouble(
-                        f"offset of {written.topic} not committed: {written.error.str()}")
-        except KafkaException as e:
-            # The notices are kept; at worst they come again and are recognised.
-            self._trouble(f"offsets not committed: {e.args[0].str()}")
-
-    def _trouble(self, problem: str) -> None:
-        self._error = problem
-        self._log(logging.WARNING, problem.split(":")[0], "%s: %s", self.source, problem)
-        self.say("trouble", problem)
-
-    def _fine(self) -> None:
-        self._error = None
-        topics = {topic for topic, _ in self._assigned}
-        self.say(f"reads {len(topics)} of {len(self.topics)} topics", None)
-
-
-def _moment(milliseconds: int) -> datetime | None:
-    # The producer writes what it likes there, also the year 292,278,994.
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds > 0 else None
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _place(message: Message) -> tuple[str, int, int]:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    if topic is None or partition is None or offset is None:
-        raise KafkaReaderError("a message came without saying from where")
-    return topic, partition, offset
+def explain(error: KafkaError, group: str) -> str:
+    """Return an error of Kafka's with a remedy, where there is one."""
+    remedy = ""
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        remedy = "; ask its owners to let this account read it"
+    elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        remedy = f"; this account may not use the group_id {group}: set one that it may"
+    return f"{error.str()}{remedy}"

@@ -194,13 +194,12 @@ def test_a_setting_that_librdkafka_does_not_know_is_an_error_of_ours() -> None:
         KafkaReader("kafka.none", cluster, ["a"], lambda _: None, lambda: True).run()
 
 
-def test_oidc_tells_librdkafka_both_places_of_the_certificates() -> None:
-    cluster = KafkaCluster(preset="gcn", client_id="me", client_secret="secret")
-    config = client_config(cluster)
-    assert config["https.ca.location"] == config["ssl.ca.location"]
-    assert config["sasl.oauthbearer.token.endpoint.url"] == \
-        "https://auth.gcn.nasa.gov/oauth2/token"
-    assert config["security.protocol"] == "SASL_SSL"
+def test_librdkafka_gets_tokens_from_us_and_never_the_secret() -> None:
+    cluster = KafkaCluster(preset="gcn", client_id="me", client_secret="hidden")
+    config = client_config(cluster, lambda _: ("token", 0.0))
+    assert (config["security.protocol"], config["sasl.mechanisms"]) == ("SASL_SSL", "OAUTHBEARER")
+    assert callable(config["oauth_cb"])
+    assert "hidden" not in str(config)
 
 
 def test_offsets_are_committed_by_us_alone_under_a_stable_group() -> None:
