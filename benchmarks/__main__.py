@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-QUESTIONS = ("latency", "throughput", "bulk", "skymaps", "memory", "startup", "growth", "vtp")
+QUESTIONS = ("latency", "throughput", "bulk", "skymaps", "memory", "startup", "growth", "vtp",
+             "backlog", "kafka", "predicates", "recovery")
 
 
 def main(arguments: list[str] | None = None) -> int:

