@@ -47,6 +47,7 @@ check: $(DONE)  ## Lint, types, and the layers of the design.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.audit
 
 docs: $(DONE)  ## Build the documentation; warnings are errors.
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, ValidationError, field_validator
@@ -31,6 +30,7 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigError
+from .masks import SECRET_WORDS, mask_url
 from .sources import (
     PRESETS,
     KafkaCluster,
@@ -40,15 +40,12 @@ from .sources import (
 )
 
 __all__ = [
-    "PRESETS", "KafkaCluster", "Settings", "VOEventBroadcaster", "VOEventBroker",
-    "VOEventReceiver", "config_file", "effective", "mask_url", "origins", "settings",
+    "PRESETS", "SECRET_WORDS", "KafkaCluster", "Settings", "VOEventBroadcaster", "VOEventBroker",
+    "VOEventReceiver", "config_file", "mask_url", "origins", "settings",
 ]
 
 PREFIX = "GWBROKER_"
 MiB = 1024**2
-MASK = "********"
-SECRET_WORDS = ("password", "passphrase", "secret", "token", "pem", "jaas", "oauthbearer.config")
-"""What the name of a librdkafka option or of a URL's parameter has in it if it is a secret."""
 
 
 class Settings(BaseSettings):
@@ -141,7 +138,7 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = InitSettingsSource(settings_cls, init_kwargs=_read_file(config_file()))
+        file = InitSettingsSource(settings_cls, init_kwargs=read_file(config_file()))
         return init_settings, env_settings, file
 
     @property
@@ -206,7 +203,14 @@ def config_file() -> Path | None:
     return None
 
 
-def _read_file(path: Path | None) -> dict[str, Any]:
+def read_file(path: Path | None) -> dict[str, Any]:
+    """Return what a settings file says; nothing if there is none.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
     if path is None:
         return {}
     try:
@@ -278,11 +282,12 @@ def _explain(error: ValidationError) -> ConfigError:
     return ConfigError(key, origin, problem, remedy)
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested tables by their dotted names."""
     for key, value in values.items():
         name = f"{prefix}{key}".lower() if not prefix else f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
-            yield from _flatten(value, name + ".")
+            yield from flatten(value, name + ".")
         else:
             yield name, value
 
@@ -290,78 +295,12 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 def origins() -> dict[str, str]:
     """Return where each setting that is set was set, by its dotted name."""
     file = config_file()
-    found = {key: str(file) for key, _ in _flatten(_read_file(file))}
+    found = {key: str(file) for key, _ in flatten(read_file(file))}
     environment = EnvSettingsSource(Settings, env_prefix=PREFIX, env_nested_delimiter="__")
     try:
         from_environment = environment()
     except SettingsError as e:
         raise _not_json(e) from None
-    for key, _ in _flatten(from_environment):
+    for key, _ in flatten(from_environment):
         found[key] = "environment " + PREFIX + key.upper().replace(".", "__")
     return found
-
-
-def mask_url(url: str) -> str:
-    """Return a URL with its password hidden, and those among its parameters."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return MASK
-    scheme, slashes, rest = url.partition("://")
-    if "@" in rest and parts.netloc and "@" not in parts.netloc:
-        # A password with a slash or question mark in it, which ended the address too soon.
-        return f"{scheme}{slashes}{MASK}@{rest.rpartition('@')[2]}"
-    if parts.password:
-        netloc = parts.netloc.replace(f":{parts.password}@", f":{MASK}@")
-        url = urlunsplit(parts._replace(netloc=netloc))
-    head, mark, query = url.partition("?")
-    return head + mark + "&".join(map(_mask_parameter, query.split("&")))
-
-
-def _mask_parameter(parameter: str) -> str:
-    name, equals, _ = parameter.partition("=")
-    return f"{name}={MASK}" if equals and _names_secret(unquote(name)) else parameter
-
-
-def _names_secret(name: str) -> bool:
-    return any(word in name.lower() for word in SECRET_WORDS)
-
-
-def exposed_secrets() -> tuple[str, ...]:
-    """Return the names of the secrets in the settings file if others can read that file."""
-    file = config_file()
-    try:
-        if file is None or not file.stat().st_mode & 0o077:
-            return ()
-    except OSError:
-        return ()
-    return tuple(key for key, value in _flatten(_read_file(file)) if _is_secret(key, value))
-
-
-def _is_secret(key: str, value: Any) -> bool:
-    if isinstance(value, str) and "://" in value:
-        return mask_url(value) != value
-    if ".options." in key:
-        return _names_secret(key.partition(".options.")[2])
-    return key.endswith((".client_secret", ".password"))
-
-
-def effective() -> list[tuple[str, Any, str]]:
-    """Return (name, value, origin) of every setting, secrets masked."""
-    where = origins()
-    rows = []
-    for key, value in _flatten(settings().model_dump(mode="json")):
-        if isinstance(value, str) and "://" in value:
-            value = mask_url(value)
-        if ".options." in key and _is_secret(key, value):
-            value = "**********"
-        default = "default"
-        if key.startswith("kafka."):
-            _, name, field = key.split(".", 2)
-            preset = settings().kafka[name].preset
-            if preset and field in PRESETS[preset]:
-                default = f"preset {preset}"
-        rows.append((key, value, where.get(key) or next(
-            (o for k, o in where.items() if key.startswith(k + ".") or k.startswith(key + ".")),
-            default)))
-    return rows

@@ -60,6 +60,7 @@ def examine() -> list[Finding]:
 
 def _settings() -> Iterator[Finding]:
     from .conf import config_file
+    from .shown import exposed_secrets
 
     sources = ", ".join(settings().sources)
     file = config_file() or "no file"
@@ -69,6 +70,11 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", Level.WARNING,
                       f"read from {file}; no source is configured, so nothing can arrive: add a "
                       "[kafka.NAME] or [vtp.NAME] table")
+    exposed = exposed_secrets()
+    if exposed:
+        yield Finding("secrets", Level.WARNING,
+                      f"{file} holds {', '.join(exposed)} and can be read by others: run "
+                      f"`chmod 600 {file}`")
 
 
 def _handlers() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .conf import settings
@@ -39,9 +39,13 @@ def folder() -> Path:
 
 
 def slug(name: str) -> str:
-    """Return a name reduced to letters, digits, dots and dashes, at most 60 of them."""
-    cleaned = re.sub(r"[^A-Za-z0-9.+-]+", "-", name).strip(".-")
-    return cleaned[:60] or "unnamed"
+    """Return a name reduced to letters, digits, dots and dashes, at most 60 of them.
+
+    It neither begins with a dot or dash, so that it is no option and not hidden, nor has
+    two dots in a row.
+    """
+    cleaned = re.sub(r"[^A-Za-z0-9.+-]+", "-", name)
+    return re.sub(r"\.{2,}", ".", cleaned).strip(".-")[:60].rstrip(".-") or "unnamed"
 
 
 def relative(event: int, name: str, notice: int, kind: str, suffix: str) -> str:
@@ -58,7 +62,15 @@ def store(path: str, write: Callable[[Path], None]) -> Stored:
     """Let a function write a product beside its place, then move it there in one step.
 
     A process killed in between leaves the old product, or none, never half of one.
+
+    Raises
+    ------
+    ValueError
+        If the path leads out of the folder of products.
     """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise ValueError(f"{path!r} is not a path below the folder of products")
     target = folder() / path
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays at the end, because writers go by it.

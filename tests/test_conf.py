@@ -13,6 +13,7 @@ import pytest
 from gwbroker import conf
 from gwbroker.conf import Settings, settings
 from gwbroker.errors import ConfigError
+from gwbroker.shown import effective
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -221,7 +222,7 @@ def test_no_secret_is_ever_shown(environment, write):
         assert done.returncode == 0, done.stderr
         assert "hush" not in done.stdout + done.stderr
     assert "hush" not in repr(settings()) + str(settings())
-    assert "hush" not in repr(conf.effective())
+    assert "hush" not in repr(effective())
     assert "redis://me:********@host/0" in shown[0].stdout
     environment.setenv("GWBROKER_KAFKA__A__SECURITY", "wrong")
     assert "hush" not in str(refused())

@@ -16,12 +16,13 @@ import fastavro
 import pytest
 
 from gwbroker import dispatch, jobs, schemas
-from gwbroker.conf import effective, settings
+from gwbroker.conf import settings
 from gwbroker.errors import ConfigError, NoticeError, SchemaUnavailable
 from gwbroker.intake import accept
 from gwbroker.ledger import jobs as job_rows
 from gwbroker.ledger.engine import read
 from gwbroker.notice import Notice
+from gwbroker.shown import effective
 from gwbroker.streams.kafka import decode
 
 SCHEMA = {"type": "record", "name": "Alert", "fields": [{"name": "ra", "type": "double"}]}

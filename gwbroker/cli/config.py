@@ -12,7 +12,7 @@ from .output import as_json, as_table
 @click.option("--describe", is_flag=True, help="Say what each setting means instead.")
 def config(json_: bool, describe: bool) -> None:
     """Show every setting, its value, and where that came from; secrets are masked."""
-    from .. import conf
+    from .. import conf, shown
 
     if describe:
         for title, model in (("", conf.Settings), ("kafka.NAME.", conf.KafkaCluster),
@@ -23,7 +23,7 @@ def config(json_: bool, describe: bool) -> None:
                 click.echo(f"{title}{name}")
                 click.echo(f"    {field.description}")
         return
-    rows = conf.effective()
+    rows = shown.effective()
     if json_:
         as_json({name: {"value": value, "from": origin} for name, value, origin in rows})
         return

@@ -8,7 +8,6 @@ import io
 import os
 import threading
 import warnings
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,11 +17,15 @@ from astropy.io import fits
 
 from ..errors import SkyMapError
 from .atomic import write_whole
+from .content import check_counts, check_start, inflate, load
 from .flat import merge
 from .multiorder import SkyMap, check_columns
 
 LIMIT = 512 * 2**20
 """Most bytes of a file that are read, after decompression."""
+
+INSIDE = 128 * 2**20
+"""The same for a map that came inside a message: a small one can inflate a thousandfold."""
 
 KEYWORDS = (
     "OBJECT", "REFERENC", "INSTRUME", "DATE-OBS", "MJD-OBS", "DATE", "CREATOR", "ORIGIN",
@@ -42,7 +45,7 @@ _LOCK = threading.Lock()
 
 
 def read(
-    source: str | os.PathLike[str] | bytes, name: str | None = None, limit: int = LIMIT
+    source: str | os.PathLike[str] | bytes, name: str | None = None, limit: int | None = None
 ) -> SkyMap:
     """Read a sky map from FITS, multi-order or flat, compressed by gzip or not.
 
@@ -56,7 +59,8 @@ def read(
     name : str, optional
         What to call it in error messages; by default the path.
     limit : int, optional
-        Most bytes to accept after decompression.
+        Most bytes to accept after decompression; by default `LIMIT` of a file, and `INSIDE` of
+        content.
 
     Returns
     -------
@@ -71,14 +75,15 @@ def read(
     """
     if isinstance(source, bytes):
         name = name or "sky map"
+        limit = INSIDE if limit is None else limit
         content = source
     else:
         name = name or os.fspath(source)
-        content = _load(source, name, limit)
-    content = _inflate(content, name, limit)
-    if not content.startswith(b"SIMPLE  ="):
-        found = repr(content[:9]) if content else "nothing"
-        raise SkyMapError(name, f"is not FITS, it starts with {found}")
+        limit = LIMIT if limit is None else limit
+        content = load(source, name, limit)
+    content = inflate(content, name, limit)
+    check_start(content, name)
+    check_counts(content, name)
     with _LOCK, warnings.catch_warnings():
         # What matters of what astropy warns of is checked below, with the name of the file.
         warnings.simplefilter("ignore")
@@ -154,38 +159,6 @@ def _ascii(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in plain)
 
 
-def _load(path: str | os.PathLike[str], name: str, limit: int) -> bytes:
-    try:
-        with open(path, "rb") as f:
-            content = f.read(limit + 1)
-    except OSError as e:
-        raise SkyMapError(name, f"cannot be read: {e.strerror}") from e
-    return content
-
-
-def _inflate(content: bytes, name: str, limit: int) -> bytes:
-    """Return the bytes uncompressed, and never more than `limit` of them."""
-    parts: list[bytes] = []
-    room = limit
-    while content.startswith(b"\x1f\x8b"):
-        stream = zlib.decompressobj(31)
-        try:
-            part = stream.decompress(content, room + 1)
-        except zlib.error as e:
-            raise SkyMapError(name, f"is damaged gzip: {e}") from None
-        room -= len(part)
-        if room < 0:
-            raise SkyMapError(name, f"is larger than {limit} bytes after decompression")
-        if not stream.eof:
-            raise SkyMapError(name, "is truncated gzip")
-        parts.append(part)
-        content = stream.unused_data
-    if not parts and len(content) > limit:
-        raise SkyMapError(name, f"is larger than {limit} bytes")
-    # What follows the last member is padding, as tapes and some archives add it.
-    return b"".join(parts) if parts else content
-
-
 def _table(content: bytes, name: str) -> tuple[dict[str, npt.NDArray[Any]], Header]:
     """Return columns, by upper-case name, and header values of the table with the map."""
     with fits.open(
@@ -259,18 +232,20 @@ def _flat(name: str, columns: Mapping[str, npt.NDArray[Any]], header: Header) ->
     if nside is not None and not isinstance(nside, int):
         raise SkyMapError(name, f"NSIDE is {nside!r}, not a whole number")
     choice = [c for c in ("PROBDENSITY", "PROB", "PROBABILITY") if c in columns]
-    source = choice[0] if choice else next(c for c in columns if c.lower() not in _DISTANCES)
+    others = [c for c in columns if c.lower() not in _DISTANCES]
+    if not others:
+        raise SkyMapError(name, "has no column but distances")
+    source = choice[0] if choice else others[0]
     values = {"probdensity": _numbers(name, source, columns[source]).ravel()}
     for column in _DISTANCES:
         if column.upper() in columns:
             values[column] = _numbers(name, column.upper(), columns[column.upper()]).ravel()
     if source != "PROBDENSITY":
         # Pixels hold probability; a flat map has one pixel area.
-        values["probdensity"] *= len(values["probdensity"]) / (4 * np.pi)
+        with np.errstate(over="ignore"):  # An infinite density is refused below.
+            values["probdensity"] *= len(values["probdensity"]) / (4 * np.pi)
     check_columns(name, {"uniq": values["probdensity"], **values})
     ordering = str(header.get("ORDERING", "missing")).strip().upper()
     ordering = {"NEST": "NESTED"}.get(ordering, ordering)
     uniq, merged = merge(name, values, nside, ordering)
     return SkyMap(uniq=uniq, **merged, meta=_meta(header))
-
-

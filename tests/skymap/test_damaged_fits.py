@@ -78,13 +78,28 @@ def test_a_header_that_promises_too_many_rows_costs_no_memory(multiorder, simple
         fits.read(content.replace(card, b"NAXIS2  = %20d" % rows), "big.fits")
 
 
+def test_a_map_of_nothing_but_distances_is_refused(encode):
+    with pytest.raises(SkyMapError, match="has no column but distances"):
+        fits.read(encode([("DISTMU", "D", np.ones(48))], ORDERING="RING"))
+
+
+@pytest.mark.parametrize("keyword", ["NAXIS2", "PCOUNT", "GCOUNT"])
+def test_a_part_of_negative_size_is_refused_and_not_read_for_ever(multiorder, simple, keyword):
+    content = bytearray(multiorder(simple))
+    place = content.index(f"{keyword:8}= ".encode(), 2880)
+    content[place + 10 : place + 30] = b"%20d" % -32
+    with pytest.raises(SkyMapError, match=f"{keyword} is -32, which is negative"):
+        fits.read(bytes(content))
+
+
 def test_a_gzip_bomb_is_stopped_at_the_limit():
     bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = bytes(2**20)
-    content = b"".join(bomb.compress(block) for _ in range(64)) + bomb.flush()
+    start = bomb.compress(b"SIMPLE  =")
+    content = start + b"".join(bomb.compress(block) for _ in range(64)) + bomb.flush()
     with pytest.raises(SkyMapError, match="larger than 1048576 bytes after decompression"):
         fits.read(content, limit=2**20)
-    many = gzip.compress(block[: 2**19]) * 3
+    many = gzip.compress(b"SIMPLE  =" + block[: 2**19]) * 3
     with pytest.raises(SkyMapError, match="larger than 1048576 bytes after decompression"):
         fits.read(many, limit=2**20)
 

@@ -1,0 +1,122 @@
+"""The bytes of a FITS file: loaded, inflated, and checked before astropy sees them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zlib
+
+from ..errors import SkyMapError
+
+START = b"SIMPLE  ="
+"""How every FITS file begins."""
+
+MOST = 999
+"""Most axes and most columns that there may be (FITS standard 4.0, sections 4.4.1 and 7.3.1)."""
+
+MEMBERS = 10_000
+"""Most gzip members in one file; tools that write many put 64 KiB into each."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK = 64 * 1024
+_COUNTS = re.compile(rb"(NAXIS\d{0,3}|PCOUNT|GCOUNT|TFIELDS) {0,3}= *([^ /]{1,70})")
+
+
+def load(path: str | os.PathLike[str], name: str, limit: int) -> bytes:
+    """Return a file's bytes, at most one more than `limit`.
+
+    Raises
+    ------
+    SkyMapError
+        If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as f:
+            return f.read(limit + 1)
+    except OSError as e:
+        raise SkyMapError(name, f"cannot be read: {e.strerror}") from e
+
+
+def inflate(content: bytes, name: str, limit: int) -> bytes:
+    """Return the bytes uncompressed, and never more than `limit` of them.
+
+    Raises
+    ------
+    SkyMapError
+        If there are more, or it is damaged gzip, or what is inside is not FITS.
+    """
+    if not content.startswith(_GZIP):
+        if len(content) > limit:
+            raise SkyMapError(name, f"is larger than {limit} bytes")
+        return content
+    made = io.BytesIO()
+    place = members = 0
+    # What follows the last member is padding, as tapes and some archives add it.
+    while content.startswith(_GZIP, place):
+        members += 1
+        if members > MEMBERS:
+            raise SkyMapError(name, f"is gzip of more than {MEMBERS} members")
+        place = _member(content, place, made, name, limit)
+    return made.getvalue()
+
+
+def _member(content: bytes, place: int, made: io.BytesIO, name: str, limit: int) -> int:
+    """Inflate one member of gzip; return where the next one begins."""
+    stream = zlib.decompressobj(31)
+    while not stream.eof:
+        piece = content[place : place + _CHUNK]
+        if not piece:
+            raise SkyMapError(name, "is truncated gzip")
+        place += len(piece)
+        try:
+            if made.tell() < len(START):
+                # What does not even begin as FITS is not worth the memory.
+                made.write(stream.decompress(piece, len(START) - made.tell()))
+                if made.tell() >= len(START):
+                    check_start(made.getvalue(), name)
+                piece = stream.unconsumed_tail
+            made.write(stream.decompress(piece, limit + 1 - made.tell()))
+        except zlib.error as e:
+            raise SkyMapError(name, f"is damaged gzip: {e}") from None
+        if made.tell() > limit:
+            raise SkyMapError(name, f"is larger than {limit} bytes after decompression")
+    return place - len(stream.unused_data)
+
+
+def check_start(content: bytes, name: str) -> None:
+    """Refuse what is not FITS.
+
+    Raises
+    ------
+    SkyMapError
+        Naming what it begins with.
+    """
+    if not content.startswith(START):
+        found = repr(content[: len(START)]) if content else "nothing"
+        raise SkyMapError(name, f"is not FITS, it starts with {found}")
+
+
+def check_counts(content: bytes, name: str) -> None:
+    """Refuse a file that promises more axes or columns than there may be, or negative sizes.
+
+    astropy would make a list as long as the header says, and of a part of negative size it
+    would go back in the file and read it again, for ever.
+
+    Raises
+    ------
+    SkyMapError
+        Naming the keyword.
+    """
+    for card in _COUNTS.finditer(content):
+        if card.start() % 80:
+            continue
+        keyword, text = (each.decode("ascii", "replace") for each in card.groups())
+        try:
+            number = float(text)
+        except ValueError:
+            continue
+        if number < 0:
+            raise SkyMapError(name, f"{keyword} is {text}, which is negative")
+        if number > MOST and keyword in ("NAXIS", "TFIELDS"):
+            raise SkyMapError(name, f"{keyword} is {text}, more than {MOST}")
