@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def run(number: int, send: Send) -> None:
     LedgerUnavailable
         If the ledger could not be asked; the sweep sends the job again.
     """
-    claimant = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    claimant = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
     raised: list[Sendable] = []
     with write(durable=False) as connection:
         claim = rows.claim(connection, number, claimant)

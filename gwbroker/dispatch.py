@@ -13,6 +13,7 @@ from .errors import NoticeError, SchemaUnavailable
 from .ledger.jobs import Draft
 from .notice import Notice
 from .seldom import Seldom
+from .streams.gcn import CIRCULARS
 from .streams.issued import age
 from .streams.registry import Registration, registrations
 from .streams.subject import identify
@@ -173,9 +174,16 @@ def _too_old(registration: Registration, notice: Notice) -> bool:
         return False
     if age(notice) <= registration.max_age:
         return False
+    # Circulars are sent again after years. Anything else that is old, but was sent just now,
+    # may have its time from a clock that is wrong.
+    doubtful = notice.sent is not None and not notice.topic.startswith(CIRCULARS) and (
+        notice.received - notice.sent).total_seconds() <= registration.max_age
     _now_and_then(
-        logging.INFO, f"old {registration.name}", "a notice of %s is only kept: it was issued "
-        "%.0f s before it came, and %s has max_age=%g", notice.topic, age(notice),
+        logging.WARNING if doubtful else logging.INFO,
+        f"{'doubtful' if doubtful else 'old'} {registration.name}",
+        "a notice of %s is only kept: it was issued %.0f s before it came%s, and %s has "
+        "max_age=%g", notice.topic, age(notice),
+        ", says its sender, though it was sent just now" if doubtful else "",
         registration.name, registration.max_age)
     return True
 

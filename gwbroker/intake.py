@@ -59,8 +59,11 @@ def accept(notices: Sequence[Notice]) -> list[Kept | None]:
 def _keep_only(notice: Notice, problem: str) -> list[Kept | None]:
     with outbox() as box:
         kept: list[Kept | None] = [*rows.keep(box.connection, [notice], [None])]
-        if kept[0] is not None and kept[0].first:
-            box.add([Draft(f"{__name__}.accept", "general", kept[0].root, error=problem)])
+        if kept[0] is not None and kept[0].new:
+            # Once for the same bytes; a handler may have had them over another road.
+            name = f"{__name__}.accept"
+            box.add([Draft(name, "general", kept[0].root, key=f"{kept[0].root}:{name}",
+                           error=problem)])
     return kept
 
 

@@ -228,3 +228,11 @@ def test_a_notice_that_breaks_our_own_code_is_kept_and_hurts_nobody(
         (dead,) = job_rows.listing(connection, state="dead")
         assert len(notice_rows.listing(connection)) == 3
     assert "a bug of ours" in dead["error"]
+    # Another road brings handlers of its own, so it is said also if the bytes are known.
+    monkeypatch.setattr(dispatch, "choose", choose)
+    accept([Notice(b"bad", topic="gcn.heartbeat")])
+    monkeypatch.setattr(dispatch, "choose", lambda _: [][0])
+    for offset in (1, 2):
+        accept([message(b"bad", "one", offset)])
+    with read() as connection:
+        assert len(job_rows.listing(connection, state="dead")) == 2

@@ -96,6 +96,15 @@ def test_the_log_says_it_once_in_a_while(caplog: pytest.LogCaptureFixture):
     assert "mine.on_fresh has max_age=3600" in lines[0]
 
 
+def test_what_is_old_only_by_the_senders_clock_is_not_passed_over_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+):
+    accept([burst(2, sent=NOW - timedelta(seconds=1))])
+    (line,) = [r for r in caplog.records if "is only kept" in r.getMessage()]
+    assert line.levelno == logging.WARNING
+    assert "sent just now" in line.getMessage()
+
+
 def test_a_slow_predicate_is_named_once_in_a_while(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
 ):

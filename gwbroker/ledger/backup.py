@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -45,6 +46,17 @@ def backup(target: Path) -> Copy:
         raise LedgerError(f"the backup {target} cannot be written: {e.strerror or e}") from e
 
 
+def _place(temporary: Path, target: Path) -> None:
+    # Linked rather than renamed, so that no file is replaced.
+    try:
+        os.link(temporary, target)
+    except OSError as e:
+        if e.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS) or target.exists():
+            raise
+        # USB sticks and some network file systems have no links.
+        temporary.rename(target)
+
+
 def _copy(path: str, target: Path) -> Copy:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
@@ -63,8 +75,7 @@ def _copy(path: str, target: Path) -> Copy:
             (notices,) = copy.execute("SELECT count(*) FROM notices").fetchone()
         with temporary.open("rb") as f:
             os.fsync(f.fileno())
-        # Linked rather than renamed, so that no file is replaced.
-        os.link(temporary, target)
+        _place(temporary, target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

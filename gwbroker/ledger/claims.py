@@ -7,7 +7,18 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, case, null, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    case,
+    exists,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from ..errors import LedgerError, LedgerUnavailable
 from ..notice import Notice
@@ -15,7 +26,7 @@ from . import notices as notice_rows
 from .engine import clock, lock
 from .models import jobs
 from .prepared import Prepared
-from .sendable import BLOCKED, COLUMNS, UNFINISHED, Sendable, mark_sent
+from .sendable import BLOCKED, COLUMNS, UNFINISHED, Sendable, is_due, mark_sent
 from .storable import storable
 
 log = logging.getLogger(__name__)
@@ -46,7 +57,8 @@ _claimant: BindParameter[str] = bindparam("worker")
 _mine = (jobs.c.id == _number, jobs.c.claimant == _claimant, jobs.c.state == "running")
 _CLAIM = Prepared(lambda now, _: update(jobs).where(
     jobs.c.id == _number, text("jobs.state IN ('pending', 'sent', 'waiting')"),
-    jobs.c.due <= now + 0.5, ~BLOCKED,
+    # What is on the wire was due when it was sent, whatever the clock says now.
+    or_(jobs.c.due <= now + 0.5, text("jobs.state = 'sent'")), ~BLOCKED,
 ).values(
     state="running", attempts=jobs.c.attempts + 1, started=now, claimant=_claimant,
     lease_until=now + LEASE, finished=null(),
@@ -62,6 +74,11 @@ _SUCCESSOR = Prepared(lambda *_: select(*COLUMNS).where(
     jobs.c.serial == bindparam("subject"), jobs.c.state == "waiting", UNFINISHED,
 ).order_by(jobs.c.id).limit(1))
 
+_other = jobs.alias("other")
+_AWAITED = exists().where(
+    _other.c.serial == jobs.c.serial, text("other.state = 'waiting'"), _other.c.priority == 0,
+    _other.c.id > jobs.c.id).correlate(jobs)
+
 
 def claim(connection: Connection, number: int, claimant: str) -> Claim | None:
     """Take a job for running; None if it is not there to be taken.
@@ -75,8 +92,10 @@ def claim(connection: Connection, number: int, claimant: str) -> Claim | None:
         if serial is not None:
             lock(connection, serial)
     row = _CLAIM(connection, number=number, worker=claimant).first()
+    if row is None and not _WAIT(connection, number=number).rowcount:
+        # On PostgreSQL, what it had to wait for may have ended between the two statements.
+        row = _CLAIM(connection, number=number, worker=claimant).first()
     if row is None:
-        _WAIT(connection, number=number)
         return None
     args = json.loads(row.args) if isinstance(row.args, str) else row.args
     try:
@@ -103,7 +122,7 @@ def clear_the_way(connection: Connection, number: int) -> list[Sendable]:
         jobs.c.id == number, jobs.c.state == "waiting", jobs.c.priority == 0)).first()
     if waiting is None:
         return []
-    ready = jobs.c.state.in_(("pending", "sent")) & (jobs.c.due <= clock(connection))
+    ready = jobs.c.state.in_(("pending", "sent")) & is_due(connection)
     raised = connection.execute(update(jobs).where(
         jobs.c.serial == waiting.serial, UNFINISHED, jobs.c.id < number, jobs.c.priority > 0,
         jobs.c.state != "running",
@@ -134,9 +153,13 @@ def retry_later(
     connection: Connection, number: int, claimant: str | None, delay: float, error: str,
     traceback: str | None,
 ) -> bool:
-    """Note that a try failed and when the next is due; false if the job was no longer ours."""
+    """Note that a try failed and when the next is due; false if the job was no longer ours.
+
+    If a live job of its event waits for it, it is live itself from now on.
+    """
     return _close(connection, number, claimant, state="pending", error=storable(error),
-                  traceback=storable(traceback), sends=0, due=clock(connection) + delay)
+                  traceback=storable(traceback), sends=0, due=clock(connection) + delay,
+                  priority=case((_AWAITED, 0), else_=jobs.c.priority))
 
 
 def bury(

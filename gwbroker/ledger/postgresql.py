@@ -56,8 +56,10 @@ def make(url: str, durable: bool) -> Engine:
         If the driver is not installed.
     """
     try:
-        made = create_engine(url, pool_size=4, max_overflow=16, pool_pre_ping=True,
-                             pool_timeout=POOL)
+        # Who has waited for a lock has to see what was committed meanwhile, whatever is the
+        # default of this database.
+        made = create_engine(url, isolation_level="READ COMMITTED", pool_size=4,
+                             max_overflow=16, pool_pre_ping=True, pool_timeout=POOL)
     except ModuleNotFoundError:
         raise LedgerError("the ledger is on PostgreSQL, but its driver is not installed; "
                           "run `pip install 'gwbroker[postgres]'`") from None

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, or_, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, text, update
 
 from .engine import clock
 from .models import jobs
@@ -26,6 +26,14 @@ BLOCKED = exists().where(
 
 EITHER = jobs.c.priority.in_((0, 1))
 """True of every job; an index that begins with the priority can be used with it."""
+
+
+def is_due(connection: Connection) -> ColumnElement[bool]:
+    """Return the condition that a job may start by now."""
+    # One that was never to wait does not, also if the clock was set back since.
+    return or_(jobs.c.due <= clock(connection),
+               and_(jobs.c.due <= jobs.c.created, jobs.c.attempts == 0))
+
 
 COLUMNS = jobs.c["id", "handler", "queue", "priority"]
 

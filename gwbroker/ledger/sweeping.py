@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or
 from .claims import LEASE
 from .engine import clock
 from .models import jobs
-from .sendable import BLOCKED, COLUMNS, EITHER, UNFINISHED, Sendable, fetch
+from .sendable import BLOCKED, COLUMNS, EITHER, UNFINISHED, Sendable, fetch, is_due
 
 SUSPICION = LEASE / 3
 """Seconds more that a suspected job has for a sign of life; its worker gives one in a quarter."""
@@ -37,8 +37,7 @@ def unblocked(connection: Connection, limit: int = 100) -> list[Sendable]:
 def due(connection: Connection, limit: int = 500) -> list[Sendable]:
     """Return jobs of live messages that should have been sent by now."""
     return fetch(connection, select(*COLUMNS).where(
-        jobs.c.priority == 0, jobs.c.state == "pending", UNFINISHED,
-        jobs.c.due <= clock(connection),
+        jobs.c.priority == 0, jobs.c.state == "pending", UNFINISHED, is_due(connection),
     ).order_by(jobs.c.due).limit(limit))
 
 
@@ -53,11 +52,15 @@ def next_old(connection: Connection, portion: int = PORTION) -> list[Sendable]:
     found: list[Sendable] = []
     for queue, states in taken.items():
         room = portion - states.get("sent", 0) - states.get("waiting", 0)
+        query = select(*COLUMNS).where(
+            jobs.c.priority == 1, jobs.c.state == "pending", UNFINISHED,
+            jobs.c.queue == queue, is_due(connection))
+        if room <= 0:
+            # What all of them wait for may be one that failed and is here for its next try.
+            room += states.get("waiting", 0)
+            query = query.where(~BLOCKED)
         if room > 0 and "pending" in states:
-            found += fetch(connection, select(*COLUMNS).where(
-                jobs.c.priority == 1, jobs.c.state == "pending", UNFINISHED,
-                jobs.c.queue == queue, jobs.c.due <= clock(connection),
-            ).order_by(jobs.c.due, jobs.c.id).limit(room))
+            found += fetch(connection, query.order_by(jobs.c.due, jobs.c.id).limit(room))
     return found
 
 
@@ -84,7 +87,9 @@ def lost(
         EITHER, jobs.c.state == "sent", UNFINISHED,
         or_(and_(nothing_waits, jobs.c.sent < now - LOST_AFTER,
                  or_(jobs.c.sends < 4, jobs.c.sent < now - 60)),
-            jobs.c.sent < now - patience),
+            jobs.c.sent < now - patience,
+            # The clock was set back since.
+            jobs.c.sent > now + 1.0),
     ).order_by(jobs.c.id).limit(limit))
 
 
@@ -116,8 +121,10 @@ def orphans(connection: Connection) -> list[dict[str, Any]]:
     ).with_for_update(skip_locked=True)
     found = [dict(row) for row in connection.execute(query).mappings()]
     suspects = list(connection.execute(select(jobs.c.id).where(
-        *running, jobs.c.lease_until >= 0,
-        or_(jobs.c.lease_until < now, jobs.c.lease_until > now + 2 * LEASE),
+        *running,
+        or_(and_(jobs.c.lease_until >= 0, jobs.c.lease_until < now),
+            # Or suspected later than now: the clock was set back since.
+            jobs.c.lease_until > now + 2 * LEASE, jobs.c.lease_until < -(now + SUSPICION)),
     ).with_for_update(skip_locked=True)).scalars())
     if suspects:
         connection.execute(

@@ -150,7 +150,8 @@ def import_(
                     "new one, before anything else uses it")
         try:
             total = _read(connection, file, progress)
-        except StatementError as e:
+        except (StatementError, OverflowError, UnicodeError) as e:
+            # SQLite's driver refuses some values with errors that are not of databases.
             if explain(e) is not None:
                 raise
             said = str(getattr(e, "orig", None) or e).splitlines()[0]
@@ -180,7 +181,7 @@ def _read(connection: Connection, file: Iterable[bytes], progress: Progress) -> 
                 total += 1
         except KeyError as e:
             raise _bad(number, f"there is no table {e}") from e
-        except (ValueError, TypeError, AttributeError) as e:
+        except (ValueError, TypeError, AttributeError, RecursionError) as e:
             raise _bad(number, str(e)) from e
         digest.update(line)
     batch.flush()

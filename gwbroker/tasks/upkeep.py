@@ -58,6 +58,8 @@ def forget_heartbeats() -> None:
         log.debug("forgot %d heartbeats", gone)
 
 
-app.add_periodic_task(1.0, sweep, name="sweep", queue="listeners", expires=10)
+app.add_periodic_task(1.0, sweep, name="sweep", queue="listeners",
+                      # Longer than it waits, because the clocks of two hosts may differ.
+                      expires=60)
 app.add_periodic_task(60.0, forget_heartbeats, name="forget heartbeats", queue="listeners",
                       expires=60)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from gwbroker.ledger import claims
 from gwbroker.ledger import jobs as rows
 from gwbroker.ledger.engine import read, write
 
@@ -103,3 +104,22 @@ def test_the_sweep_finds_a_job_whose_predecessor_ended_without_a_word():
     finish(first)
     with read() as connection:
         assert [s.id for s in rows.unblocked(connection)] == [second]
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_a_job_whose_predecessor_ends_while_it_is_claimed_is_claimed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = (add_one(queue="events", serial="S1") for _ in range(2))
+    claim(first)
+    wait = claims._WAIT
+
+    def late(*args: object, **values: object) -> object:
+        # PostgreSQL lets the other worker commit between our two statements.
+        thread = threading.Thread(target=finish, args=(first,))
+        thread.start()
+        thread.join()
+        return wait(*args, **values)
+
+    monkeypatch.setattr(claims, "_WAIT", late)
+    assert claim(second) is not None

@@ -83,6 +83,21 @@ def test_an_old_job_that_failed_is_fed_again_when_it_is_due():
     assert [s.id for s in next_old()] == [number]
 
 
+def test_a_portion_of_jobs_that_wait_for_one_that_failed_does_not_hold_it_up():
+    add(*(Draft("h", "events", serial="S1", priority=1) for _ in range(PORTION + 20)))
+    first, *others = next_old()
+    assert claim(first.id) is not None
+    for other in others:
+        assert claim(other.id) is None
+    with write() as connection:
+        rows.retry_later(connection, first.id, "me", 60.0, "it broke", None)
+    next_old()
+    add_old(queue="events", serial="S2")
+    assert [s.id for s in next_old()] == [last()], "nor another event"
+    change(first.id, due=time.time() - 1)
+    assert [s.id for s in next_old()] == [first.id]
+
+
 def test_old_jobs_of_other_events_do_not_block_a_live_one():
     add(*(Draft("h", "events", serial=f"S{i}", priority=1) for i in range(30)))
     next_old()
@@ -127,6 +142,19 @@ def test_an_old_job_that_runs_is_not_sent_again_by_the_live_one_that_waits_for_i
     assert claim(live) is None
     assert finish(old)
     assert claim(live) is not None
+
+
+def test_an_old_job_that_fails_while_a_live_one_waits_for_it_is_tried_again_as_a_live_one():
+    old, later, unasked = (add_old(queue="events", serial=s) for s in ("S1", "S1", "S2"))
+    next_old()
+    claim(old)
+    claim(unasked)
+    live = add_one(queue="events", serial="S1")
+    cannot_claim(live)
+    with write() as connection:
+        for number in (old, unasked):
+            rows.retry_later(connection, number, "me", 60.0, "it broke", None)
+    assert [job(n)["priority"] for n in (old, later, unasked)] == [0, 0, 1]
 
 
 def test_an_old_job_that_waits_for_a_live_one_raises_nothing():

@@ -18,7 +18,7 @@ from gwbroker.ledger import jobs as rows
 from gwbroker.ledger.engine import read, write
 from gwbroker.ledger.jobs import LEASE, Draft, Sendable
 
-from .jobs_by_hand import add, add_one, change, claim, finish, job, last
+from .jobs_by_hand import add, add_one, change, claim, finish, job, last, lost
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -163,6 +163,28 @@ def test_a_clock_set_back_makes_no_job_run_for_ever():
     assert orphans() == []
     later(number, rows.SUSPICION + 0.1)
     assert orphans() == [number]
+
+
+def test_a_clock_set_back_after_a_job_was_suspected_makes_it_no_less_an_orphan():
+    number = add_one()
+    claim(number)
+    change(number, lease_until=-time.time() - 3600)
+    assert orphans() == []
+    later(number, rows.SUSPICION + 0.1)
+    assert orphans() == [number]
+
+
+def test_a_clock_set_back_holds_up_no_job_that_was_not_to_wait():
+    ahead = time.time() + 3600
+    for number in (add_one(), add_one()):
+        change(number, created=ahead, due=ahead, sent=ahead)
+    assert lost() == [1, 2], "nobody can tell for how long it waited on the wire"
+    assert claim(1) is not None
+    with write() as connection:
+        rows.unsent(connection, [2])
+        assert [s.id for s in rows.due(connection)] == [2]
+        rows.retry_later(connection, 1, "me", 60.0, "it broke", None)
+        assert [s.id for s in rows.due(connection)] == [2], "a pause is a pause"
 
 
 def test_the_outcome_of_one_who_lost_the_job_does_not_count():

@@ -8,7 +8,7 @@ import pytest
 
 from gwbroker.errors import LedgerError, LedgerUnavailable
 from gwbroker.ledger import engine
-from gwbroker.ledger.engine import read, write
+from gwbroker.ledger.engine import read, snapshot, write
 
 from ..servers import PostgreSQL, poll
 
@@ -85,6 +85,20 @@ def test_damaged_tables_of_a_server_are_not_tried_again(
             "DO $$ BEGIN RAISE EXCEPTION 'invalid page' USING ERRCODE = 'XX001'; END $$")
     assert not isinstance(caught.value, LedgerUnavailable)
     engine.dispose()
+
+
+@pytest.mark.parametrize("ledger", ["postgresql"], indirect=True)
+def test_a_database_whose_transactions_are_serializable_by_default_changes_nothing(ledger: str):
+    asked = "SHOW transaction_isolation"
+    with write() as connection:
+        name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+        connection.exec_driver_sql(
+            f'ALTER DATABASE "{name}" SET default_transaction_isolation TO serializable')
+    engine.dispose()
+    for way, level in ((write, "read committed"), (snapshot, "repeatable read"),
+                       (read, "read committed"), (write, "read committed")):
+        with way() as connection:
+            assert connection.exec_driver_sql(asked).scalar_one() == level
 
 
 def test_a_session_that_the_server_ended_is_replaced(

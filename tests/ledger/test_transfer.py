@@ -100,6 +100,9 @@ def test_an_export_that_was_cut_or_changed_imports_nothing(
         ([lines[0], b'["nothing",{}]\n'], "no table 'nothing'"),
         ([lines[0], b'["leases",{"nothing":1}]\n'], "has no nothing"),
         ([lines[0], b"3\n"], "line 2"),
+        ([lines[0], b"[" * 100_000], "line 2"),
+        ([lines[0], b'["cursors",{"name":"a","position":%d}]\n' % 10**20], "were changed"),
+        ([lines[0], b'["cursors",{"name":"\\ud800","position":1}]\n'], "were changed"),
     ):
         with pytest.raises(LedgerError, match=said):
             transfer.import_(damaged)
