@@ -6,6 +6,10 @@ import logging
 import time
 
 
+KINDS = 10_000
+"""Most kinds of lines that are remembered."""
+
+
 class QuietLog:
     """Write at most one line of each kind per interval.
 
@@ -29,6 +33,10 @@ class QuietLog:
         if now - self._written.get(kind, -self.interval) < self.interval:
             self._swallowed[kind] = self._swallowed.get(kind, 0) + 1
             return
+        if len(self._written) >= KINDS:
+            # A kind may have a peer's address in it.
+            self._written.clear()
+            self._swallowed.clear()
         self._written[kind] = now
         more = self._swallowed.pop(kind, 0)
         if more:

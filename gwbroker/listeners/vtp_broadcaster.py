@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from ..errors import NoticeError, TransportError
 from ..streams import transport
 from ..streams.transport import XPATH_FILTER, Transport, encode, parse
 from .vtp_connection import Connection
 from .vtp_feed import Event, Feed
-from .vtp_filters import Filters, problem
+from .vtp_filters import MAX_QUESTIONS, Filters, problem
+from .vtp_pace import Pace
 from .vtp_server import Network, Server
+from .vtp_subscriber import Subscriber
 
 SOURCE = "vtp_broadcaster"
 
@@ -33,30 +34,8 @@ MAX_REMEMBERED = 1000
 MAX_RECALLED = 1000
 """Most events for those who connect again after a restart."""
 
-
-@dataclass
-class Subscriber:
-    """What is known of one subscriber.
-
-    Attributes
-    ----------
-    ready : bool
-        Whether it has said what it wants, or had the time to.
-    held : deque of Event
-        What came before that.
-    outstanding : dict
-        Number and time of sending of what it has not acknowledged, by ivorn, oldest first.
-    acked : bool
-        Whether it has acknowledged anything since the last sign of life.
-    """
-
-    filters: frozenset[str] = frozenset()
-    ready: bool = False
-    held: deque[Event] = field(default_factory=deque)
-    outstanding: dict[str, tuple[int, float]] = field(default_factory=dict)
-    acked: bool = False
-    unanswered: int = 0
-    alive_at: float = 0.0
+PENANCE = 600.0
+"""Seconds in which a host one of whose filters was forbidden may have no other."""
 
 
 class Broadcaster(Server):
@@ -106,7 +85,10 @@ class Broadcaster(Server):
         self.max_filters = max_filters
         self.resume = resume
         self.subscribers: dict[Connection, Subscriber] = {}
-        self._filters = Filters(self, self._forbid)
+        self._wishes: Counter[str] = Counter()
+        self._barred: dict[str, float] = {}
+        self._filters = Filters(self, self._forbid, self._wishes.__contains__)
+        self._pace = Pace(max_unsent)
         self._recalled: deque[Event] = deque(maxlen=MAX_RECALLED)
         self._recall_until = 0.0
         self._handed = 0
@@ -129,6 +111,7 @@ class Broadcaster(Server):
             while not self.should_stop():
                 self.turn(TURN)
                 self._filters.tick()
+                self._fetch()
                 for connection in tuple(self.subscribers):
                     self._look_after(connection)
                 self.feed.delivered(self._delivered())
@@ -150,7 +133,7 @@ class Broadcaster(Server):
 
     def left(self, connection: Connection) -> None:
         """Forget a subscriber."""
-        del self.subscribers[connection]
+        self._want(self.subscribers.pop(connection), frozenset())
 
     def heard(self, connection: Connection, payload: bytes) -> None:
         """Take an answer of a subscriber."""
@@ -184,6 +167,8 @@ class Broadcaster(Server):
             why: str | None
             if number >= self.max_filters:
                 why = f"there are {len(wanted)} filters; at most {self.max_filters} are taken"
+            elif self._barred.get(connection.peer, 0.0) > time.monotonic():
+                why = f"another of {connection.peer} took too long"
             elif self._filters.forbidden(expression):
                 why = "it took too long before"
             else:
@@ -196,8 +181,17 @@ class Broadcaster(Server):
             self._tell(connection, f"filter {number + 1} is left out: {why}")
             if number >= self.max_filters:
                 break
-        subscriber.filters = frozenset(good)
-        self._make_ready(connection, subscriber)
+        self._want(subscriber, frozenset(good))
+        subscriber.ready = True
+        self._release(connection, subscriber)
+
+    def _want(self, subscriber: Subscriber, filters: frozenset[str]) -> None:
+        self._wishes.update(filters)
+        self._wishes.subtract(subscriber.filters)
+        for gone in subscriber.filters:
+            if not self._wishes[gone]:
+                del self._wishes[gone]
+        subscriber.filters = filters
 
     def _tell(self, connection: Connection, why: str) -> None:
         answer = Transport("nak", self.own_ivorn, self.own_ivorn, result=why)
@@ -206,6 +200,7 @@ class Broadcaster(Server):
     def _forbid(self, expression: str, why: str) -> None:
         for connection, subscriber in tuple(self.subscribers.items()):
             if expression in subscriber.filters:
+                self._barred[connection.peer] = time.monotonic() + PENANCE
                 self.drop(connection, f"has a filter that {why}: {expression[:80]!r}")
 
     @property
@@ -214,28 +209,31 @@ class Broadcaster(Server):
         return time.monotonic() < self._recall_until and not self.feed.fresh
 
     def _fetch(self) -> None:
-        """Send what is new."""
-        for event in self.feed.take():
+        """Send what is new, unless those who read well, or the filters, are behind already."""
+        for event in self.feed.take(self._pace.room if len(self._filters) < MAX_QUESTIONS else 0):
+            self._pace.went(len(event.frame))
             if self._recalling:
                 self._recalled.append(event)
             else:
                 self._recalled.clear()
             self._handed = event.number
-            self._offer(event, self.subscribers)
+            for connection, subscriber in tuple(self.subscribers.items()):
+                if not subscriber.ready or subscriber.held:
+                    subscriber.held.append(event)
+                    if subscriber.ready and len(subscriber.held) > 2 * MAX_RECALLED:
+                        self.drop(connection, "does not read")
+            self._offer(event, [connection for connection, subscriber in self.subscribers.items()
+                                if not subscriber.held])
 
     def _offer(self, event: Event, connections: Iterable[Connection]) -> None:
         """Send an event to those who want it, now or when that is known."""
         filtered: dict[Connection, frozenset[str]] = {}
-        for connection in tuple(connections):
+        for connection in connections:
             subscriber = self.subscribers.get(connection)
-            if subscriber is None:
-                continue
-            if not subscriber.ready:
-                subscriber.held.append(event)
-            elif subscriber.filters:
-                filtered[connection] = subscriber.filters
-            else:
+            if subscriber is None or not subscriber.filters:
                 self._deliver(event, connection)
+            else:
+                filtered[connection] = subscriber.filters
         if not filtered:
             return
 
@@ -255,9 +253,9 @@ class Broadcaster(Server):
                 del subscriber.outstanding[next(iter(subscriber.outstanding))]
             self.send_frame(connection, event.frame)
 
-    def _make_ready(self, connection: Connection, subscriber: Subscriber) -> None:
-        subscriber.ready = True
-        while subscriber.held and connection.open:
+    def _release(self, connection: Connection, subscriber: Subscriber) -> None:
+        """Send what was held, as fast as it is taken."""
+        while subscriber.held and connection.open and connection.unsent <= self.max_unsent // 2:
             self._offer(subscriber.held.popleft(), (connection,))
 
     def _look_after(self, connection: Connection) -> None:
@@ -266,8 +264,9 @@ class Broadcaster(Server):
         if subscriber is None:
             return
         now = time.monotonic()
-        if not subscriber.ready and now > connection.opened + GREETING:
-            self._make_ready(connection, subscriber)
+        if subscriber.ready or now > connection.opened + GREETING:
+            subscriber.ready = True
+            self._release(connection, subscriber)
         if now < subscriber.alive_at:
             return
         subscriber.alive_at = now + self.interval
@@ -282,15 +281,15 @@ class Broadcaster(Server):
 
     def _delivered(self) -> int:
         """Return the number up to which everything has arrived where it should."""
-        now = time.monotonic()
         if self._recalling:
             return self.feed.began_at or 0
-        # Before the look at the queue: what was read up to here is in it, or was handed on.
+        # Before the look at the queue: what was read up to here is in it, or handed on.
         reached = self.feed.reached
         waiting = [subscriber.held[0].number
                    for subscriber in self.subscribers.values() if subscriber.held]
         if self._filters.oldest is not None:
             waiting.append(self._filters.oldest)
+        now = time.monotonic()
         for subscriber in self.subscribers.values():
             first = next(iter(subscriber.outstanding.values()), None)
             # Some never acknowledge what they do not understand.

@@ -9,6 +9,7 @@ from itertools import islice
 
 from ..streams.transport import Decoder
 
+CHUNK = 64 * 1024
 SENT_AT_ONCE = 64
 """Most frames handed to the system in one call."""
 
@@ -22,6 +23,8 @@ class Connection:
         Address of its host, without the port.
     due : float
         When it is closed unless something happens before, on the monotonic clock.
+    served : float
+        When its documents were read last, on the same clock.
     closing : bool
         Whether it is closed as soon as it has taken what is on its way.
     open : bool
@@ -35,7 +38,7 @@ class Connection:
         self.peer = peer
         self.name = f"{peer}:{port}"
         self.decoder = Decoder(limit)
-        self.opened = time.monotonic()
+        self.opened = self.served = time.monotonic()
         self.due = float("inf")
         self.closing = False
         self.open = True
@@ -43,6 +46,15 @@ class Connection:
         self.unsent = 0
         self.writing = False
         self.held = 0
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived: None if that is nothing, no bytes at the end."""
+        try:
+            return self.sock.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
 
     def flush(self) -> None:
         """Hand the system as much of what is on its way as it takes.

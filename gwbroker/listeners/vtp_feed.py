@@ -87,17 +87,18 @@ class Feed(threading.Thread):
         """Whether nothing waits to be taken."""
         return not self._events
 
-    def take(self) -> list[Event]:
-        """Return the events that have come, in order."""
+    def take(self, room: int) -> list[Event]:
+        """Return events that have come, in order, until they have so many bytes."""
         try:
             while self.wakes.recv(4096):
                 pass
         except BlockingIOError:
             pass
         taken = []
-        while self._events:
+        while self._events and room > 0:
             taken.append(self._events.popleft())
             self._bytes -= len(taken[-1].payload)
+            room -= len(taken[-1].frame)
         return taken
 
     def delivered(self, number: int) -> None:

@@ -3,7 +3,8 @@
 An expression of forty characters can keep libxml2 busy for hours, and nothing but the end of
 its process stops it: the kernel sees to that, by a timer that counts the time of the processor,
 so that a busy machine accuses nobody. Over the socket that is its standard input come pairs of
-frames, a JSON list of expressions and a packet; back goes one byte for each expression.
+frames, a JSON list of expressions and a packet; back goes one byte when the packet is parsed,
+and one for each expression.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def main() -> None:
             except NoticeError:
                 peer.sendall(FAILED * len(expressions))
                 continue
+            # What it took so far is no filter's doing.
+            peer.sendall(READY)
             names = {"voe": etree.QName(root).namespace or "urn:none"}
             for expression in expressions:
                 signal.setitimer(signal.ITIMER_PROF, LIMIT)

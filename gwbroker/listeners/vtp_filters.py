@@ -26,7 +26,13 @@ LONGEST = 1024
 """Most characters in a filter."""
 
 MAX_QUESTIONS = 500
-"""Packets that wait for a verdict before the slowest filter has to go."""
+"""Packets that wait for a verdict before no more should come."""
+
+LATE = 2.0
+"""Seconds that a packet waits for a verdict before the slowest filter has to go."""
+
+SLOW = 0.02
+"""Seconds that a filter takes for a packet, on average, to be blamed for that."""
 
 _REMEMBERED = 1000
 
@@ -54,6 +60,7 @@ class _Question:
     left: deque[str]
     answer: Verdict
     number: int
+    since: float = field(default_factory=time.monotonic)
     matched: set[str] = field(default_factory=set)
 
 
@@ -69,13 +76,21 @@ class Filters:
         In whose loop the answers arrive.
     forbid : callable
         Told of each filter that is forbidden, and why.
+    wanted : callable
+        Tells whether anybody has a filter still.
     """
 
-    def __init__(self, server: Server, forbid: Callable[[str, str], object]) -> None:
+    def __init__(
+        self, server: Server, forbid: Callable[[str, str], object],
+        wanted: Callable[[str], bool],
+    ) -> None:
         self._server = server
         self._forbid = forbid
+        self._wanted = wanted
         self._questions: deque[_Question] = deque()
         self._cost: Counter[str] = Counter()
+        self._tries: Counter[str] = Counter()
+        self._patient_until = 0.0
         self._forbidden: set[str] = set()
         self._child: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -100,14 +115,23 @@ class Filters:
         self, number: int, payload: bytes, expressions: Sequence[str], answer: Verdict,
     ) -> None:
         """Try filters on a packet; `answer` is called later with those that match."""
-        if len(self._questions) >= MAX_QUESTIONS and self._cost:
-            self._ban(self._cost.most_common(1)[0][0], "is too slow for so many packets")
         self._questions.append(_Question(payload, deque(expressions), answer, number))
         if len(self._questions) == 1:
             self._next()
 
     def tick(self) -> None:
-        """Start the process again if it hangs; to be called often."""
+        """Forbid the slowest filter if it makes others wait; start the process again if it hangs.
+
+        To be called often.
+        """
+        now = time.monotonic()
+        if self._questions and now > max(self._questions[0].since + LATE, self._patient_until):
+            self._patient_until = now + LATE / 2
+            mean = {each: cost / self._tries[each] for each, cost in self._cost.items()
+                    if self._wanted(each)}
+            slowest = max(mean, key=lambda each: mean[each], default=None)
+            if slowest is not None and mean[slowest] > SLOW:
+                self._ban(slowest, "is too slow for so many packets")
         if self._asked and time.monotonic() - self._since > PATIENCE:
             log.warning("the process that tries filters hangs; it is started again")
             self.close()
@@ -140,7 +164,8 @@ class Filters:
         """Put the first question that is open; answer those that are not."""
         while self._questions:
             question = self._questions[0]
-            asked = [each for each in question.left if each not in self._forbidden]
+            asked = [each for each in question.left
+                     if each not in self._forbidden and self._wanted(each)]
             if asked:
                 self._asked = deque(asked)
                 self._put(encode(json.dumps(asked).encode()) + encode(question.payload))
@@ -177,6 +202,7 @@ class Filters:
             else:
                 expression = self._asked.popleft()
                 self._cost[expression] += now - self._since  # type: ignore[assignment]
+                self._tries[expression] += 1
                 question = self._questions[0]
                 question.left.remove(expression)
                 if verdict == YES:
@@ -185,6 +211,7 @@ class Filters:
         if self._ready and not self._asked:
             if len(self._cost) > _REMEMBERED:
                 self._cost.clear()
+                self._tries.clear()
             self._next()
 
     def _died(self) -> None:
@@ -200,5 +227,5 @@ class Filters:
         if len(self._forbidden) >= _REMEMBERED:
             self._forbidden.clear()
         self._forbidden.add(expression)
-        del self._cost[expression]
+        del self._cost[expression], self._tries[expression]
         self._forbid(expression, why)

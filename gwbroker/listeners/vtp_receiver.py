@@ -28,6 +28,12 @@ BATCH = 200
 MAX_WAITING = 64 * 1024 * 1024
 """Bytes that wait for the ledger before authors are sent away."""
 
+OVERHEAD = 2048
+"""Bytes of memory that a packet takes beside its own, about."""
+
+MAX_PARSED = 4 * 1024 * 1024
+"""Bytes that may wait before packets are parsed a second time, rather than kept parsed."""
+
 LINGER = 1.0
 """Seconds after an answer in which an author may send more, or hang up by itself."""
 
@@ -40,6 +46,11 @@ class _Waiting:
     ivorn: str
     identifier: str
     connection: Connection
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return len(self.notice.payload) + OVERHEAD
 
 
 class Receiver(Server):
@@ -144,7 +155,7 @@ class Receiver(Server):
         if connection.held:
             connection.held = 0
             self._waiting = deque(e for e in self._waiting if e.connection is not connection)
-            self._waiting_bytes = sum(len(e.notice.payload) for e in self._waiting)
+            self._waiting_bytes = sum(e.cost for e in self._waiting)
 
     def heard(self, connection: Connection, payload: bytes) -> None:
         """Check a document, and let it wait for the ledger."""
@@ -164,11 +175,15 @@ class Receiver(Server):
             return
         assert ivorn is not None
         identifier = identify(notice).identifier or ivorn
-        if self._waiting_bytes + len(payload) > MAX_WAITING:
+        waiting = _Waiting(notice, ivorn, identifier, connection)
+        if self._waiting_bytes + waiting.cost > MAX_WAITING:
             self.drop(connection, "comes while too much waits for the ledger already")
             return
-        self._waiting.append(_Waiting(notice, ivorn, identifier, connection))
-        self._waiting_bytes += len(payload)
+        if self._waiting_bytes + waiting.cost > MAX_PARSED:
+            # Parsed it takes twenty times the memory.
+            notice.__dict__.pop("_xml", None)
+        self._waiting.append(waiting)
+        self._waiting_bytes += waiting.cost
         connection.held += 1
 
     def keep(self) -> None:
@@ -201,7 +216,7 @@ class Receiver(Server):
         self.kept += len(new)
         for each in batch:
             self._waiting.popleft()
-            self._waiting_bytes -= len(each.notice.payload)
+            self._waiting_bytes -= each.cost
             each.connection.held -= 1
         for number, each in enumerate(batch):
             if number in other:

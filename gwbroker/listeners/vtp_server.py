@@ -16,10 +16,10 @@ from ..errors import TransportError
 from ..streams.transport import encode
 from .quiet import QuietLog
 from .vtp_connection import Connection
+from .vtp_shares import Shares
 
 log = logging.getLogger(__name__)
 
-CHUNK = 64 * 1024
 BACKLOG = 512
 ACCEPTS = 64
 """Most connections that are taken before those that are open get their turn."""
@@ -33,8 +33,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Server:
     """Listen on a port and talk to those who may connect; a subclass says about what.
 
-    Nothing waits for one client: sockets do not block, what a client does not take is
-    bounded by `max_unsent`, and what it sends by `max_message`, before any memory is taken.
+    Nothing waits for one client: sockets do not block, what a client does not take is bounded
+    by `max_unsent`, what it sends by `max_message`, before any memory is taken, and the time
+    of each turn is shared among the hosts.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._peers: Counter[str] = Counter()
         self._buffered = 0
+        self._shares = Shares()
 
     def listen(self) -> None:
         """Open the port.
@@ -108,17 +110,22 @@ class Server:
 
     def turn(self, wait: float) -> None:
         """Move the bytes that can be moved, after waiting for some at most so long (s)."""
-        ready = self._selector.select(wait)
-        # New connections last, when those that have ended have made room.
-        for key, events in sorted(ready, key=lambda each: each[0].fileobj is self._listening):
+        self._shares.begin()
+        reading, calls = [], []
+        for key, events in self._selector.select(0.0 if self._shares.behind else wait):
             connection = key.data
             if not isinstance(connection, Connection):
-                connection()
+                calls.append(connection)
                 continue
             if events & selectors.EVENT_WRITE and connection.open:
                 self._write(connection)
-            if events & selectors.EVENT_READ and connection.open:
-                self._read(connection)
+            if events & selectors.EVENT_READ:
+                reading.append(connection)
+        for connection in self._shares.order(reading):
+            self._read(connection)
+        # New connections last, when those that have ended have made room.
+        for call in sorted(calls, key=lambda each: each == self._accept):
+            call()
 
     def expire(self) -> None:
         """Close the connections whose time is over."""
@@ -159,6 +166,7 @@ class Server:
         if not connection.open:
             return
         connection.open = False
+        self._shares.forget(connection)
         self._buffered -= len(connection.decoder)
         del self.connections[connection.sock.fileno()]
         self._peers[connection.peer] -= 1
@@ -177,8 +185,6 @@ class Server:
             self._listening.close()
         self._selector.close()
 
-    # What a subclass says of it.
-
     def came(self, connection: Connection) -> None:
         """Take note of a client that has connected."""
 
@@ -196,8 +202,6 @@ class Server:
     def make_room(self) -> bool:
         """Close a connection in favour of a new one, if one deserves it; tell whether."""
         return False
-
-    # The loop's own.
 
     def _accept(self) -> None:
         assert self._listening is not None
@@ -225,8 +229,7 @@ class Server:
                 or len(self.connections) >= self.max_connections:
             # Some may have hung up already, unseen so far.
             for connection in tuple(self.connections.values()):
-                if connection.open:
-                    self._read(connection)
+                self._read(connection)
         if not any(address in network for network in self.whitelist):
             why = "its host is not in the whitelist"
         elif self._peers[str(address)] >= self.max_per_peer:
@@ -248,38 +251,37 @@ class Server:
         self.came(connection)
 
     def _read(self, connection: Connection) -> None:
+        if not connection.open or not self._shares.left(connection):
+            return
+        data: bytes | None = b""
+        if not self._shares.forget(connection):
+            data = connection.receive()
+            if data == b"":
+                self.close(connection)
+        if data is None or connection.closing or not connection.open:
+            return
+        self._buffered += len(data)
+        connection.decoder.feed(data)
         try:
-            data = connection.sock.recv(CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.close(connection)
-            return
-        if connection.closing:
-            return
-        decoder = connection.decoder
-        before = len(decoder)
-        try:
-            decoder.feed(data)
-            while connection.open and not connection.closing:
-                payload = decoder.next()
-                if payload is None:
-                    break
-                self._buffered += len(decoder) - before
-                before = len(decoder)
-                self.heard(connection, payload)
+            with self._shares.hear(connection):
+                self._take(connection)
         except TransportError as e:
-            self._buffered += len(decoder) - before
             self.drop(connection, f"breaks the protocol: {e}")
-            return
-        if connection.open:
-            self._buffered += len(decoder) - before
         if self._buffered > MAX_BUFFERED:
             greedy = max(self.connections.values(), key=lambda each: len(each.decoder))
-            self.drop(greedy, f"fills the memory with an unfinished document of "
-                              f"{greedy.decoder.wanted} B")
+            self.drop(greedy, f"fills the memory with a document of {greedy.decoder.wanted} B")
+
+    def _take(self, connection: Connection) -> None:
+        """Take the documents that have arrived whole, as long as its host has time left."""
+        while connection.open and not connection.closing:
+            before = len(connection.decoder)
+            payload = connection.decoder.next()
+            if payload is None:
+                return
+            self._buffered += len(connection.decoder) - before
+            self.heard(connection, payload)
+            if connection.open and self._shares.spent(connection):
+                return
 
     def _write(self, connection: Connection) -> None:
         try:

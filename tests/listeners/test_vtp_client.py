@@ -148,7 +148,7 @@ def test_while_the_ledger_is_away_packets_wait_and_iamalive_is_answered():
         listening.outage = None
         assert server.wait_acked(2)
         assert listening.wait_kept(2) == [event("ivo://a#1"), event("ivo://a#2")]
-        assert listening.client.state.held == 0
+        assert listening.wait(lambda: listening.client.state.held == 0)
 
 
 def test_when_the_memory_is_full_the_network_waits_and_nothing_is_lost():

@@ -194,3 +194,50 @@ def test_huge_and_many_filters_end_the_connection_or_are_left_out():
         with Subscriber(server.address, *["//A"] * 1000) as bad:
             assert "at most 10" in bad.refusal()
         assert serves(server)
+
+
+def began() -> bool:
+    """Tell whether the broadcaster knows where to begin."""
+    with read() as connection:
+        return broadcasts.position(connection, "vtp_broadcaster") is not None
+
+
+def test_a_host_that_floods_the_receiver_does_not_starve_another():
+    junk = encode(b'<v:VOEvent xmlns:v="urn:a" ivorn="a"/>') * 1400
+    with Receiving() as receiving, contextlib.ExitStack() as stack:
+        floods = [stack.enter_context(Client(receiving.address, "127.0.0.2")) for _ in range(40)]
+        for flood in floods:
+            flood.sock.setblocking(False)
+            flood.sock.send(junk)
+        with Client(receiving.address) as author:
+            author.send(GOOD)
+            assert author.answer().role == "ack"
+        assert receiving.server.refused < 20 * 1400  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_a_burst_of_packets_gets_no_honest_filter_forbidden():
+    documents = [packet(f"ivo://test.example/s#{number}") for number in range(1500)]
+    with Broadcasting() as server, Subscriber(server.address, "//What") as picky:
+        poll(began, 10, "it knows where to begin")
+        accept([Notice(each, source="vtp_receiver", topic="voevent") for each in documents])
+        assert [picky.event() for _ in documents] == documents
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_of_a_host_with_slow_filters_one_is_tried_per_connection_and_then_none():
+    slow = "//*[count(//*[count(//*[count(//*)={}])=1])=1]"
+    big = packet("ivo://test.example/s#big", "</Description>" + "<Param/>" * 200 + "<Description>")
+    with Broadcasting() as server, contextlib.ExitStack() as stack:
+        poll(began, 10, "it knows where to begin")
+        bad = [stack.enter_context(Subscriber(
+            server.address, *(slow.format(10 * row + column) for column in range(8)),
+            source="127.0.0.2")) for row in range(2)]
+        picky = stack.enter_context(Subscriber(server.address, "//What"))
+        assert all(each.silent(0.1) for each in (*bad, picky))
+        accept([Notice(big, source="vtp_receiver", topic="voevent")])
+        assert picky.event() == big
+        assert all(each.refused() for each in bad)
+        assert len(server.server._filters._forbidden) == 2  # type: ignore[attr-defined]
+        again = stack.enter_context(Subscriber(server.address, "//Who", source="127.0.0.2"))
+        assert "took too long" in again.refusal()
