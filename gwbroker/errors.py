@@ -115,7 +115,7 @@ class UnknownTask(GWBrokerError):
         import difflib
 
         close = difflib.get_close_matches(name, list(known), n=3)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        hint = f"; did you mean {', '.join(close)}?" if close else "."
         super().__init__(
             f"no handler or task named {name!r} is installed on this host{hint}"
             " `gwbroker handlers` lists those that are."

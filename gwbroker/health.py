@@ -84,9 +84,12 @@ def _handlers() -> Iterator[Finding]:
 
 
 def _ledger() -> Iterator[Finding]:
-    from .ledger.engine import check
+    from sqlalchemy import text
 
-    check()
+    from .ledger.engine import read
+
+    with read() as connection:
+        connection.execute(text("SELECT 1"))
     yield Finding("ledger", Level.OK, f"{mask_url(settings().ledger_url)} answers")
 
 

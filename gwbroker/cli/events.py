@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from .output import as_json, as_table, when, with_times
+from .output import NUMBER, as_json, as_table, when, with_times
 
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
-@click.option("-n", "--limit", default=100, show_default=True, help="Show the newest N.")
+@click.option("-n", "--limit", type=NUMBER, default=100, show_default=True,
+              help="Show the newest N.")
 @click.option("--kind", help="Only one kind: gw, grb, xray, neutrino, supernova, frb...")
 @click.pass_context
 def events(ctx: click.Context, json_: bool, limit: int, kind: str | None) -> None:

@@ -14,7 +14,8 @@ CHUNK = 500
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
-@click.option("-n", "--limit", default=100, show_default=True, help="Show the newest N.")
+@click.option("-n", "--limit", type=NUMBER, default=100, show_default=True,
+              help="Show the newest N.")
 @click.option("--state", type=click.Choice(STATES), help="Only those in one state.")
 @click.option("--notice", type=NUMBER, help="Only those of one notice.")
 @click.option("--handler", help="Only those of one handler or task.")

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from .output import as_json
+from .output import NUMBER, as_json
 
 _UNITS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 
@@ -82,7 +82,7 @@ def version(json_: bool) -> None:
 
 
 @ledger.command()
-@click.option("--sample", type=click.IntRange(min=1), metavar="N",
+@click.option("--sample", type=click.IntRange(1, 30_000), metavar="N",
               help="Read only N payloads, N archives and N products, chosen at random.")
 @click.option("--json", "json_", is_flag=True, help="Write a JSON object.")
 def check(sample: int | None, json_: bool) -> None:
@@ -173,9 +173,15 @@ def _opened(name: str, mode: str) -> Iterator[IO[bytes]]:
         return
     opener: Any = gzip.open if name.endswith(".gz") else open
     try:
-        file = opener(name, mode)
+        if mode == "xb":
+            # For its owner alone, as the ledger is.
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        file = opener(name, "wb" if mode == "xb" else mode)
+    except FileExistsError:
+        raise click.ClickException(
+            f"{name} exists already; name another file, or remove it") from None
     except OSError as e:
-        raise click.ClickException(f"{name}: {e.strerror}") from None
+        raise click.ClickException(f"{name or 'a file without a name'}: {e.strerror}") from None
     try:
         with file:
             yield file

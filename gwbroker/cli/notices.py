@@ -12,7 +12,8 @@ from .output import NUMBER, as_json, as_table, when, with_times
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "json_", is_flag=True, help="Write a JSON array.")
-@click.option("-n", "--limit", default=100, show_default=True, help="Show the newest N.")
+@click.option("-n", "--limit", type=NUMBER, default=100, show_default=True,
+              help="Show the newest N.")
 @click.option("--topic", help="Only those of one topic.")
 @click.option("--source", help="Only those of one source, as kafka.gcn.")
 @click.pass_context

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 NUMBER = click.IntRange(1, 2**63 - 1)
-"""The number of a row, as both kinds of ledger count."""
+"""The number of a row, or of rows, as both kinds of ledger count."""
 
 
 def iso(seconds: float | None) -> str | None:

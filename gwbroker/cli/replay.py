@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..notice import Notice
-from .output import as_json, as_table, short
+from .output import NUMBER, as_json, as_table, short
 from .replay_range import Asked, Moment, Offsets, replay_range
 
 STREAMS = ("gcn", "igwn", "voevent", "kafka")
@@ -28,10 +28,11 @@ STREAMS = ("gcn", "igwn", "voevent", "kafka")
 @click.option("--topic", "topics", multiple=True,
               help="Notices of one Kafka topic; may be repeated. With FILE: the topic by which "
                    "they are said to have come.")
-@click.option("--partition", type=click.IntRange(0), help="Only those in one partition of --topic.")
+@click.option("--partition", type=click.IntRange(0, 2**31 - 1),
+              help="Only those in one partition of --topic.")
 @click.option("--offsets", type=Offsets(), metavar="FIRST:END",
               help="Only those with these offsets; END is not included.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N of these.")
+@click.option("--last", type=NUMBER, metavar="N", help="Only the newest N of these.")
 @click.option("--ledger/--kafka", "ledger", default=True, show_default=True,
               help="Read them from the ledger, or once more from Kafka; the listener there goes "
                    "on where it is.")
@@ -111,6 +112,7 @@ def _replay_files(
     json_: bool,
 ) -> None:
     from .. import intake, jobs
+    from ..conf import settings
     from ..ledger import events as event_rows
     from ..ledger import jobs as job_rows
     from ..ledger.engine import read
@@ -119,6 +121,12 @@ def _replay_files(
     results: list[dict[str, Any]] = []
     numbers = []
     for file in _each(files):
+        size = file.stat().st_size
+        if size > settings().max_message:
+            results.append({"file": str(file), "ok": file not in files, "result":
+                            f"its {size} bytes are more than max_message in the settings "
+                            f"({settings().max_message})"})
+            continue
         payload = file.read_bytes()
         guessed = topic or guess(payload, file.name, stream)
         if guessed is None:

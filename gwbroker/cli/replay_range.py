@@ -41,7 +41,10 @@ class Moment(click.ParamType):  # type: ignore[type-arg]
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
             click.echo(f"{value} has no zone; taken as {moment:%Y-%m-%d %H:%M:%S} UTC.", err=True)
-        return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{value!r} is not between the years 1 and 9999 in UTC", param, ctx)
 
 
 class Offsets(click.ParamType):  # type: ignore[type-arg]
@@ -56,6 +59,8 @@ class Offsets(click.ParamType):  # type: ignore[type-arg]
         first, colon, end = value.partition(":")
         if not colon or not all(part.isdecimal() or not part for part in (first, end)):
             self.fail(f"{value!r} is not FIRST:END, as 100:200, 100: or :200", param, ctx)
+        if any(len(part) > 18 for part in (first, end)):
+            self.fail(f"{value!r} is more than any offset", param, ctx)
         return (int(first) if first else None, int(end) if end else None)
 
 
@@ -118,12 +123,17 @@ def replay_range(asked: Asked) -> None:
             return
         click.echo(f"Replay {replay.label}: {number} notices{described(chosen)}.", err=True)
         done, told = 0, time.monotonic()
-        for page in gently(pages):
-            replay.submit(page)
-            done += len(page)
-            if time.monotonic() - told > EVERY:
-                told = time.monotonic()
-                click.echo(f"{done} of {number} notices", err=True)
+        try:
+            for page in gently(pages):
+                replay.submit(page)
+                done += len(page)
+                if time.monotonic() - told > EVERY:
+                    told = time.monotonic()
+                    click.echo(f"{done} of {number} notices", err=True)
+        except KeyboardInterrupt:
+            click.echo(f"\nStopped after {done} of {number} notices, whose jobs will run. Go on "
+                       f"with the same command and --label {replay.label}.", err=True)
+            raise
     if asked.here:
         _run_here(replay.label, 60.0 if asked.wait is None else asked.wait)
     elif asked.wait:
@@ -225,6 +235,8 @@ def _tell(asked: Asked, label: str, notices: int) -> None:
     with read() as connection:
         found = tally(connection, label)
     dead = sum(states.get("dead", 0) for states in found.values())
+    left = sum(n for states in found.values() for state, n in states.items()
+               if state not in ("done", "dead"))
     if asked.json:
         as_json({"label": label, "dry_run": False, "notices": notices, "jobs": found})
     else:
@@ -232,5 +244,8 @@ def _tell(asked: Asked, label: str, notices: int) -> None:
             (handler, ", ".join(f"{n} {state}" for state, n in sorted(states.items())))
             for handler, states in found.items()], "No handler wants any of them.")
         click.echo(f"{notices} notices replayed as {label}; see `gwbroker jobs --replay {label}`.")
+    if left and (asked.here or asked.wait):
+        click.echo(f"{left} jobs are not finished: they wait for a worker, for earlier jobs about "
+                   "the same source (`gwbroker jobs`), or for their next try.", err=True)
     if dead:
         raise SystemExit(1)

@@ -116,6 +116,7 @@ def test_a_vacuum_makes_the_file_smaller(home: Path):
     (("prune", "--older-than", "soon"), "write it as 12h, 90d, 8w or 2y"),
     (("prune", "--older-than", "90d", "--forget-after", "1d"), "must be at least --older-than"),
     (("check", "--sample", "0"), "--sample"),
+    (("check", "--sample", "9" * 20), "--sample"),
 ])
 def test_wrong_usage_is_explained(arguments: tuple[str, ...], message: str):
     assert message in said(gwbroker("ledger", *arguments), 2)
@@ -128,6 +129,7 @@ def test_an_export_goes_into_another_ledger(
     before = content()
     file = tmp_path / f"ledger.jsonl{suffix}"
     said(gwbroker("ledger", "export", str(file)))
+    assert file.stat().st_mode & 0o777 == 0o600
     text = gzip.decompress(file.read_bytes()) if suffix else file.read_bytes()
     assert text.count(b"\n") == 2 + sum(map(len, before.values()))
     assert "exists" in said(gwbroker("ledger", "export", str(file)), 1)
@@ -192,6 +194,18 @@ def test_a_backup_made_while_notices_arrive_is_whole(home: Path, tmp_path: Path)
     said(gwbroker("ledger", "check"))
     (again,) = accept([Notice(b"0" * 99, "kafka.local", "a.topic", 0, 0)])
     assert (again.id, again.new) == (1, False)
+
+
+def test_a_backup_goes_to_a_file_system_without_links_as_well(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+):
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    said(gwbroker("ledger", "backup", str(tmp_path / "copy.sqlite")))
+    assert "exists already" in said(gwbroker("ledger", "backup", str(tmp_path / "copy.sqlite")), 1)
+    assert [file.name for file in tmp_path.glob("*copy*")] == ["copy.sqlite"]
 
 
 def test_the_disk_of_a_backup_is_named(whole: Path, tmp_path: Path):

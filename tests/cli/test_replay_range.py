@@ -122,6 +122,10 @@ def test_a_replay_is_gone_on_with_by_its_label_and_tells_only_if_asked() -> None
     (("--topic", "t", "--partition", "0", "--offsets", "five"), 2, "is not FIRST:END"),
     (("--partition", "0", "--last", "1"), 2, "--partition needs one --topic"),
     (("--last", "0"), 2, "0 is not in the range"),
+    (("--last", "9" * 20), 2, "is not in the range"),
+    (("--from", "9999-12-31T23:59:59-05:00"), 2, "is not between the years 1 and 9999"),
+    (("--topic", "t", "--partition", "9" * 20, "--last", "1"), 2, "is not in the range"),
+    (("--topic", "t", "--partition", "0", "--offsets", f"1:{'9' * 20}"), 2, "any offset"),
     (("--last", "1", "--handler", "mine.retired"), 1, "no handler or task named 'mine.retired'"),
     (("--last", "1", "--label", "two words"), 2, "cannot be used"),
     (("--last", "1", "--kafka"), 2, "none is configured"),
@@ -135,6 +139,17 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     result = gwbroker("replay", *arguments)
     assert (result.exit_code, words in result.output) == (code, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_who_stops_a_replay_is_told_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(_replay: object, _page: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gwbroker.replays.Replay.submit", stopped)
+    result = gwbroker("replay", "--last", "2", "--label", "mine")
+    assert "Stopped after 0 of 2 notices" in result.stderr
+    assert "--label mine" in result.stderr
+    assert result.exit_code == 1
 
 
 def test_a_time_without_a_zone_is_utc_and_that_is_said() -> None:
