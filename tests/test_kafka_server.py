@@ -50,11 +50,13 @@ def test_a_frozen_kafka_goes_on_where_it_was(kafka: Kafka) -> None:
     kafka.create_topic("server.frozen")
     kafka.pause()
     sent = threading.Thread(target=kafka.publish, args=("server.frozen", b"1"))
-    sent.start()
-    sent.join(0.5)
-    assert sent.is_alive()
-    kafka.resume()
-    sent.join(20)
+    try:
+        sent.start()
+        sent.join(0.5)
+        assert sent.is_alive()
+    finally:
+        kafka.resume()
+    sent.join(30)
     assert kafka.end_offsets("server.frozen") == {0: 1}
 
 

@@ -79,8 +79,8 @@ def mentioning(word: str) -> list[str]:
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            for name in ("cmdline", "environ"):
-                text = (place / name).read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if word in text:
-                    found.append(f"{place.name} {text}")
+            text = b" ".join((place / name).read_bytes() for name in ("cmdline", "environ"))
+            said = text.replace(b"\0", b" ").decode(errors="replace")
+            if word in said:
+                found.append(f"{place.name} {said}")
     return found
