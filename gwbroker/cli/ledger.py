@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from .output import NUMBER, as_json
+from .output import as_json
 
 _UNITS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 
-
 KINDS = 10_000
 """Most kinds of lines that are remembered."""
 
