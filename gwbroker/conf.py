@@ -204,13 +204,7 @@ def config_file() -> Path | None:
 
 
 def read_file(path: Path | None) -> dict[str, Any]:
-    """Return what a settings file says; nothing if there is none.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read.
-    """
+    """Return what a settings file says; a `ConfigError` if it cannot be read."""
     if path is None:
         return {}
     try:
