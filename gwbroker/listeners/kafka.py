@@ -22,8 +22,8 @@ def topics(cluster: KafkaCluster) -> set[str]:
     if cluster.topic_prefixes:
         asked = {t for t in asked if t.startswith(tuple(cluster.topic_prefixes))}
     if cluster.preset == "scimma":
-        # It carries LVK's alerts as well, but as Avro, and GCN's not at all.
-        asked = {t for t in asked if not t.startswith(("gcn.", "igwn."))}
+        # It carries LVK's alerts as well, as Avro, but GCN's not at all.
+        asked = {t for t in asked if not t.startswith("gcn.")}
     return asked | set(cluster.topics)
 
 

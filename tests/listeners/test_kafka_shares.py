@@ -149,3 +149,12 @@ def test_two_listener_processes_share_a_topic_and_the_kill_of_one_loses_and_doub
 def test_a_group_id_that_looks_random_is_recognised(group: str) -> None:
     assert KafkaCluster(bootstrap_servers="127.0.0.1:1", group_id=group).group_looks_random
     assert not KafkaCluster(bootstrap_servers="127.0.0.1:1").group_looks_random
+
+
+def test_scimma_is_asked_for_the_alerts_of_ligo_but_not_for_what_is_gcns_alone():
+    from gwbroker.listeners.kafka import topics
+
+    asked = topics(KafkaCluster(
+        preset="scimma", username="vera", password="x", topics=("sys.heartbeat",)))
+    assert {"igwn.gwalert", "sys.heartbeat"} <= asked
+    assert not {topic for topic in asked if topic.startswith("gcn.")}
