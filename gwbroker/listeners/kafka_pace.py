@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from ..errors import LedgerUnavailable
 
-BEHIND = 200
-"""Messages that wait in a partition from which on it is taken for a backlog."""
+BEHIND = 2000
+"""Messages that wait in a partition from which on it is taken for a backlog; a burst of new ones,
+of which the live lane keeps some thousands a second, is none."""
 
 NEAR = 20
 """Messages that wait in a partition down to which its backlog is taken for gone."""
@@ -27,6 +28,10 @@ AT_ONCE = 50
 
 PATIENCE = 30.0
 """Longest rest (s) because workers are crowded: to be kept, a message need not wait for them."""
+
+
+AGAIN = 0.25
+"""Seconds after which it is asked again whether too many jobs wait."""
 
 
 class Pace:
@@ -99,7 +104,7 @@ class Pace:
             # The next message shows it, and everything waits then.
             return False
         if full:
-            self._due = now + 0.25
+            self._due = now + AGAIN
             self._asked = 0.0
         return full
 

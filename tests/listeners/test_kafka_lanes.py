@@ -10,7 +10,7 @@ import pytest
 
 from gwbroker.embedded.kafka import MockKafka
 from gwbroker.errors import LedgerUnavailable
-from gwbroker.listeners import kafka_lanes, kafka_pace
+from gwbroker.listeners import kafka_lanes, kafka_pace, kafka_reader
 from gwbroker.listeners.kafka_pace import MOST, Pace
 from gwbroker.notice import Notice
 
@@ -18,6 +18,12 @@ from ..servers import poll
 from .kafka_reading import Reading
 
 OLD = 3000
+
+
+@pytest.fixture(autouse=True)
+def _small_backlogs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tenth of the usual number of messages be a backlog, so that the tests are quick."""
+    monkeypatch.setattr(kafka_reader, "BEHIND", 200)
 
 
 @pytest.fixture
