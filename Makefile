@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .venv-peers
 PEERS_DONE := $(PEERS)/.installed
 MINUTES ?= 20
+# Test processes; a file's tests stay together. The tests use half of a core each.
+TESTERS ?= 2
 
 .PHONY: help demo test check docs bench chaos fuzz clean
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ demo: $(DONE)  ## Show the whole broker at work; the pictures go to demo-output/
 	$(BIN)/gwbroker demo --output demo-output
 
 test: $(DONE) $(PEERS_DONE)  ## Run the tests, against real servers.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 chaos: $(DONE)  ## Kill, freeze, cut and fill everything for MINUTES=20, and count what is lost.
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(CHAOS)

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,15 @@ def absent(reason: str) -> None:
     if servers.CI:
         pytest.fail(f"{reason}, and CI is set")
     pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let what a test logged pass from its process to the one that reports."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode())
+                       for name, text in report.sections]
+    return report
 
 
 def _start_afresh() -> None:

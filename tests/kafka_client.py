@@ -37,7 +37,9 @@ WORDS = {  # of the rules; Kafka has more
 }
 PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
            KafkaError._TRANSPORT, KafkaError.BROKER_NOT_AVAILABLE,
-           KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+           KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+           # All brokers are fenced: the controller has not heard of them since a start or freeze.
+           KafkaError.INVALID_REPLICATION_FACTOR)
 KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 
 
