@@ -1,0 +1,1 @@
+"""Catalogues: galaxies as HEALPix-partitioned Parquet, matched with sky maps in three dimensions."""
