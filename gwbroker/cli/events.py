@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .output import NUMBER, as_json, as_table, when, with_times
+from .output import area as text
 
 
 @click.group(invoke_without_command=True)
@@ -49,10 +50,7 @@ def area(row: dict[str, Any]) -> str:
     value = row["facts"].get("area_90")
     if value is None:
         return ""
-    # A small one in the unit of the eyepiece.
-    unit, scale = ("deg²", 1.0) if value >= 1 else ("arcmin²", 3600.0) if value >= 1 / 3600 \
-        else ("arcsec²", 3600.0**2)
-    return f"{value * scale:,.0f} {unit}" if value * scale >= 10 else f"{value * scale:.1f} {unit}"
+    return text(value)
 
 
 @events.command()
@@ -79,10 +77,40 @@ def show(name: str, json_: bool) -> None:
         click.echo(f"{key:>12}  {value[key]}")
     click.echo(f"{'identifiers':>12}  {', '.join(value['identifiers'])}")
     for key, fact in sorted(value["facts"].items()):
-        click.echo(f"{key:>20}  {fact}")
+        for line in as_lines(key, fact):
+            click.echo(f"{key:>20}  {line}")
     for flag in value["flags"]:
         click.echo(f"{'flag':>12}  notice {flag['notice']}: {flag['problem']}")
     for told in value["history"]:
         click.echo(f"{'notice':>12}  {told['notice_id']} ({told['alert']}, {told['issued']})")
     for product in value["products"]:
-        click.echo(f"{'product':>12}  {product['kind']:8} {product['path']}")
+        click.echo(f"{'product':>12}  {product['kind']:14} {product['path']}")
+    for product in value["products"]:
+        if product["kind"] == "allsky" and product["facts"].get("alt"):
+            click.echo(f"{'in words':>12}  {product['facts']['alt']}")
+
+
+def as_lines(key: str, fact: Any) -> list[str]:
+    """Return a fact as lines for people: of tasks' tables, a line for each row."""
+    try:
+        if key == "coincidences":
+            return [f"{c['name']}: {c['offset']:+.2f} s, "
+                    + (f"{c['far']:.3g} Hz" if c["far"] is not None else "rate not known")
+                    + (", withdrawn: " + c["withdrawn"] if c["withdrawn"] else
+                       ", may be published" if c["publish"] else
+                       ", not to be published: " + "; ".join(c["reasons"])) for c in fact]
+        if key == "galaxies":
+            return [f"{name}: {g['ranked']} ranked, best "
+                    + ", ".join(str(b["name"]) for b in g["best"][:3])
+                    for name, g in fact.items()]
+        if key == "observability":
+            return [f"{name}: {100 * o['probability']:.0f} % of the 90 % region, {o['start']} to "
+                    f"{o['end']}{', ' + o['reason'] if o['reason'] else ''}"
+                    for name, o in fact.items()]
+        if key == "plans":
+            return [f"{name}: {p['exposures']} exposures, {100 * p['covered']:.0f} %"
+                    f"{', ' + p['reason'] if p['reason'] else ''}" for name, p in fact.items()]
+    # A handler of one's own may have facts of these names.
+    except (KeyError, TypeError, AttributeError, ValueError):
+        pass
+    return [str(fact)]

@@ -68,3 +68,11 @@ def when(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def area(square_degrees: float) -> str:
+    """Return an area as people read it: a small one in the unit of the eyepiece."""
+    value = square_degrees
+    unit, scale = ("deg²", 1.0) if value >= 1 else ("arcmin²", 3600.0) if value >= 1 / 3600 \
+        else ("arcsec²", 3600.0**2)
+    return f"{value * scale:,.0f} {unit}" if value * scale >= 10 else f"{value * scale:.1f} {unit}"

@@ -1,13 +1,26 @@
 """Sky maps: pure functions, values in and values out.
 
 ``multiorder``  the map itself, a list of HEALPix cells of several sizes
-``fits``        read and write FITS
+``files``       read and write maps of any format: FITS, Parquet, base64 in JSON
+``flatten``     maps in pixels of one size
 ``make``        maps from a position and an error: cone, ellipse, polygon
 ``regions``     credible areas, most probable position, distance
 ``summary``     the few numbers that people are told
 ``plot``        pictures
 """
 
-from .multiorder import SkyMap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .multiorder import SkyMap
 
 __all__ = ["SkyMap"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import healpy and numpy only for those who need the map itself."""
+    if name != "SkyMap":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .multiorder import SkyMap
+
+    return SkyMap

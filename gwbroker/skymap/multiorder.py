@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SkyMapError
+from .bounds import check_sphere
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -29,6 +30,7 @@ EXACT = 1e-9
 """A total nearer than this to one is left as it is, so that writing and reading change nothing."""
 
 _FIRST_UNIQ: Ints = 4 ** np.arange(1, DEEPEST + 3, dtype=np.int64)
+_AREA: Floats = np.ldexp(np.pi / 3, -2 * np.arange(DEEPEST + 1))
 _DISTANCES = ("distmu", "distsigma", "distnorm")
 
 
@@ -49,6 +51,8 @@ class SkyMap:
         Distance ansatz of Singer et al. (2016), ApJL 829, L15: Mpc, Mpc, Mpc^-2.
     meta : mapping, optional
         What else is known, by FITS keyword, as ``OBJECT`` or ``DATE-OBS``.
+    history : tuple of str, optional
+        Where the map came from and what was done to it, a line each: notice, inputs, versions.
     """
 
     uniq: Ints
@@ -57,6 +61,7 @@ class SkyMap:
     distsigma: Floats | None = None
     distnorm: Floats | None = None
     meta: Mapping[str, object] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
 
     @cached_property
     def level(self) -> Ints:
@@ -76,8 +81,7 @@ class SkyMap:
     @cached_property
     def area(self) -> Floats:
         """Area of each cell, sr."""
-        area: Floats = np.ldexp(np.pi / 3, -2 * self.level)
-        return area
+        return _AREA[self.level]
 
     @cached_property
     def prob(self) -> Floats:
@@ -111,7 +115,14 @@ class SkyMap:
         return centres(self.level, self.ipix)
 
     def find(self, ra: npt.ArrayLike, dec: npt.ArrayLike) -> Ints:
-        """Return the index of the cell at each position (degrees)."""
+        """Return the index of the cell at each position (degrees).
+
+        Raises
+        ------
+        SkyMapError
+            If a position is not on the sphere.
+        """
+        ra, dec = check_sphere(ra, dec)
         return self._find(hp.ang2pix(2**DEEPEST, ra, dec, nest=True, lonlat=True))
 
     def find_vectors(self, vectors: Floats) -> Ints:
@@ -122,16 +133,19 @@ class SkyMap:
     def _find(self, pixel: npt.ArrayLike) -> Ints:
         return np.asarray(np.searchsorted(self.start, pixel, side="right") - 1, np.int64)
 
-    def validate(self, name: str = "sky map") -> SkyMap:
+    def validate(self, name: str = "sky map", column: str = "PROBDENSITY") -> SkyMap:
         """Return the map with its cells in order, checked, and its total made one.
 
         A total within 0.01 of one is renormalised (rounded columns, 32-bit maps); further
-        away the map is refused, because nobody knows what was meant.
+        away the map is refused, because nobody knows what was meant. Distances that are
+        infinite or not a number are allowed: of such a cell's distance nothing is known.
 
         Parameters
         ----------
         name : str
             The file or notice, for error messages.
+        column : str
+            What the file calls the probability.
 
         Raises
         ------
@@ -143,15 +157,21 @@ class SkyMap:
         check_columns(name, columns)
         ordered = replace(self, **_in_order(name, columns))
         _check_coverage(name, ordered)
-        _check_distance(name, ordered)
+        cells = ordered.uniq
+        if ordered.distsigma is not None and ordered.distnorm is not None:
+            sigma, norm = ordered.distsigma, ordered.distnorm
+            _refuse(name, "DISTSIGMA", sigma < 0, sigma, "is negative", cells)
+            _refuse(name, "DISTNORM", norm < 0, norm, "is negative", cells)
         density = ordered.probdensity
-        _refuse(name, "PROBDENSITY", ~np.isfinite(density), density, "is not a finite number")
-        _refuse(name, "PROBDENSITY", density < 0, density, "is negative")
-        total = float(ordered.prob.sum())
+        finite = np.isfinite(density)
+        _refuse(name, column, ~finite, density, "is not a finite number", cells)
+        _refuse(name, column, density < 0, density, "is negative", cells)
+        with np.errstate(over="ignore"):  # An infinite total is refused as well.
+            total = float(ordered.prob.sum())
         if not abs(total - 1) <= TOLERANCE:
-            raise SkyMapError(name, f"the map sums to {total:.6g} instead of 1", "PROBDENSITY")
+            raise SkyMapError(name, f"the map sums to {total:.6g} instead of 1", column)
         return ordered if abs(total - 1) <= EXACT else replace(
-            ordered, probdensity=density / total
+            ordered, probdensity=_frozen(density / total)
         )
 
 
@@ -197,11 +217,17 @@ def _in_order(name: str, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, A
     _refuse(
         name, "UNIQ", uniq >= 4 ** (DEEPEST + 2), uniq, f"lies deeper than level {DEEPEST}"
     )
-    order = np.argsort(SkyMap(uniq, columns["probdensity"]).start, kind="stable")
-    sorted_ = {c: np.ascontiguousarray(v[order]) for c, v in columns.items()}
-    for values in sorted_.values():
-        values.flags.writeable = False
-    return sorted_
+    start = SkyMap(uniq, columns["probdensity"]).start
+    if (start[1:] > start[:-1]).all():
+        return {c: _frozen(v.copy()) for c, v in columns.items()}
+    order = np.argsort(start, kind="stable")
+    return {c: _frozen(v[order]) for c, v in columns.items()}
+
+
+def _frozen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    values = np.ascontiguousarray(values)
+    values.flags.writeable = False
+    return values
 
 
 def _check_coverage(name: str, skymap: SkyMap) -> None:
@@ -209,7 +235,12 @@ def _check_coverage(name: str, skymap: SkyMap) -> None:
     size = np.int64(1) << (2 * (DEEPEST - skymap.level))
     end = skymap.start + size
     before = np.concatenate([[np.int64(0)], end[:-1]])
-    _refuse(name, "UNIQ", skymap.start < before, skymap.uniq, "overlaps another cell")
+    twice = skymap.start < before
+    if twice.any():
+        row = int(np.argmax(twice))
+        raise SkyMapError(
+            name, f"cell {skymap.uniq[row]} overlaps cell {skymap.uniq[row - 1]}", "UNIQ"
+        )
     gap = skymap.start > before
     missing = float((skymap.start - before)[gap].sum()) + float(12 * 4**DEEPEST - int(end[-1]))
     if missing:
@@ -221,18 +252,16 @@ def _check_coverage(name: str, skymap: SkyMap) -> None:
         )
 
 
-def _check_distance(name: str, skymap: SkyMap) -> None:
-    """Refuse negative scales; infinite and absent values mean that nothing is known there."""
-    if skymap.distsigma is not None and skymap.distnorm is not None:
-        sigma, norm = skymap.distsigma, skymap.distnorm
-        _refuse(name, "DISTSIGMA", sigma < 0, sigma, "is negative")
-        _refuse(name, "DISTNORM", norm < 0, norm, "is negative")
-
-
 def _refuse(
-    name: str, column: str, bad: npt.NDArray[np.bool_], values: npt.NDArray[Any], problem: str
+    name: str,
+    column: str,
+    bad: npt.NDArray[np.bool_],
+    values: npt.NDArray[Any],
+    problem: str,
+    cells: Ints | None = None,
 ) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        more = f", as do {n} more" if (n := int(bad.sum()) - 1) else ""
-        raise SkyMapError(name, f"{values[row]} in row {row} {problem}{more}", column)
+        where = f"row {row}" if cells is None else f"cell {cells[row]}"
+        more = f", and {n} more" if (n := int(bad.sum()) - 1) else ""
+        raise SkyMapError(name, f"{values[row]} in {where} {problem}{more}", column)

@@ -71,8 +71,8 @@ def test_a_map_that_does_not_sum_to_one_is_refused(simple, factor):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(np.nan, "nan in row 3 is not a finite"), (np.inf, "inf in row 3 is not a finite"),
-     (-0.1, "-0.1 in row 3 is negative")],
+    [(np.nan, "nan in cell 7 is not a finite"), (np.inf, "inf in cell 7 is not a finite"),
+     (-0.1, "-0.1 in cell 7 is negative")],
 )
 def test_impossible_densities_are_refused(simple, value, message):
     density = simple.probdensity.copy()
@@ -84,9 +84,9 @@ def test_impossible_densities_are_refused(simple, value, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda u: np.append(u[:-1], 15), "overlaps another cell"),
-        (lambda u: np.append(u[:-1], u[-2]), "62 in row 14 overlaps another cell"),
-        (lambda u: np.append(u[:-1], 240), "240 in row 12 overlaps another cell"),
+        (lambda u: np.append(u[:-1], 15), "cell 15 overlaps cell 60"),
+        (lambda u: np.append(u[:-1], u[-2]), "cell 62 overlaps cell 62"),
+        (lambda u: np.append(u[:-1], 240), "cell 240 overlaps cell 60"),
         (lambda u: np.append(3, u[1:]), "3 in row 0 is not a cell number"),
         (lambda u: np.append(-5, u[1:]), "-5 in row 0 is not a cell number"),
         (lambda u: np.append(4**31, u[1:]), "4611686018427387904 in row 0 lies deeper"),
@@ -121,5 +121,21 @@ def test_an_incomplete_set_of_distances_is_refused(simple):
 
 @pytest.mark.parametrize("column", ["distsigma", "distnorm"])
 def test_negative_scales_of_distance_are_refused(simple, column):
-    with pytest.raises(SkyMapError, match=f"column {column.upper()}: -1.0 in row 0 is negative"):
+    message = f"column {column.upper()}: -1.0 in cell 4 is negative, and 14 more"
+    with pytest.raises(SkyMapError, match=message):
         replace(simple, **{column: -np.ones(simple.cells)}).validate()
+
+
+def test_densities_that_overflow_are_refused_without_a_warning(simple):
+    with pytest.raises(SkyMapError, match="the map sums to inf instead of 1"):
+        replace(simple, probdensity=np.full(simple.cells, 1e308)).validate()
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "message"),
+    [(np.nan, 0, "ra: nan is not a finite number"), (0, np.nan, "dec: nan is not within"),
+     ([0, np.inf], [0, 0], "ra: inf is not a finite"), (0, -90.5, "dec: -90.5 is not within")],
+)
+def test_a_place_that_is_not_on_the_sky_is_not_found(simple, ra, dec, message):
+    with pytest.raises(SkyMapError, match=message):
+        simple.validate().find(ra, dec)

@@ -1,0 +1,176 @@
+"""Sky maps as Parquet columns: a row per cell, or one row of lists as databases export them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..errors import SkyMapError
+from . import header
+from .atomic import write_whole
+from .fits import DISTANCES, LIMIT, from_columns
+from .multiorder import SkyMap
+
+COLUMNS = ("UNIQ", "PROBDENSITY", *(column.upper() for column in DISTANCES))
+"""The columns of a map; read in any case, written in capitals."""
+
+_KEY = b"gwbroker"
+
+
+def read(content: bytes, name: str = "sky map", limit: int = LIMIT) -> SkyMap:
+    """Read a sky map from Parquet.
+
+    It has the columns UNIQ, PROBDENSITY and, if there are distances, DISTMU, DISTSIGMA and
+    DISTNORM, in any case and order: a row per cell, or one row with a list per column (or
+    its text ``{1,2,...}``, as PostgreSQL writes arrays). Other columns are ignored.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    name : str
+        What to call it in error messages.
+    limit : int
+        Most bytes of numbers to accept.
+
+    Raises
+    ------
+    SkyMapError
+        If it is damaged, larger than `limit`, has no map or an invalid one; ranges of pixels,
+        without UNIQ, are not a map.
+    """
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        wanted = _wanted(file, name)
+        _check_size(file, set(wanted.values()), name, limit)
+        table = file.read(columns=list(wanted.values()))
+        metadata = file.schema_arrow.metadata or {}
+    except (pa.ArrowException, OSError, ValueError) as e:
+        raise SkyMapError(name, f"is damaged Parquet: {type(e).__name__}: {e}") from e
+    columns = {upper: _numbers(table.column(own), upper, name) for upper, own in wanted.items()}
+    meta, history = _kept(metadata.get(_KEY, b"{}"))
+    return from_columns(name, columns, meta, history).validate(name)
+
+
+def write(
+    skymap: SkyMap, path: str | os.PathLike[str], provenance: Mapping[str, str] | None = None
+) -> None:
+    """Write a sky map as Parquet, a row per cell, whole or not at all.
+
+    Parameters
+    ----------
+    skymap : SkyMap
+        The map.
+    path : path-like
+        Where to write; its folder must exist.
+    provenance : mapping, optional
+        Where the map came from, added to its history.
+    """
+    units = {"PROBDENSITY": "sr-1", **{c.upper(): unit for c, unit in DISTANCES.items()}}
+    arrays = {column.upper(): values for column, values in skymap.columns.items()}
+    fields = [
+        pa.field(column, pa.from_numpy_dtype(values.dtype), nullable=False,
+                 metadata={"unit": units[column]} if column in units else None)
+        for column, values in arrays.items()
+    ]
+    kept = {"meta": dict(skymap.meta), "history": header.lines(skymap.history, provenance)}
+    schema = pa.schema(fields, {_KEY: json.dumps(kept, default=str)})
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(arrays, schema=schema), buffer, compression="zstd")
+    write_whole(path, buffer.getvalue())
+
+
+def _wanted(file: pq.ParquetFile, name: str) -> dict[str, str]:
+    """Return the file's own names of the columns of a map."""
+    names = file.schema_arrow.names
+    wanted: dict[str, str] = {}
+    for own in names:
+        if own.upper() in wanted:
+            raise SkyMapError(name, f"is there twice, as {wanted[own.upper()]} and {own}", own)
+        if own.upper() in COLUMNS:
+            wanted[own.upper()] = own
+    for needed in COLUMNS[:2]:
+        if needed not in wanted:
+            found = ", ".join(names[:10]) or "none"
+            raise SkyMapError(
+                name, f"is missing; a map needs UNIQ and PROBDENSITY, here are: {found}", needed
+            )
+    return wanted
+
+
+def _check_size(file: pq.ParquetFile, wanted: set[str], name: str, limit: int) -> None:
+    """Refuse a small file that inflates to a large one."""
+    size = 0
+    for group in range(file.metadata.num_row_groups):
+        row_group = file.metadata.row_group(group)
+        for number in range(row_group.num_columns):
+            chunk = row_group.column(number)
+            if chunk.path_in_schema.partition(".")[0] in wanted:
+                size += max(8 * chunk.num_values, chunk.total_uncompressed_size)
+    if size > limit:
+        raise SkyMapError(name, f"is larger than {limit} bytes after decompression")
+
+
+def _numbers(column: pa.ChunkedArray, upper: str, name: str) -> npt.NDArray[Any]:
+    kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_string(kind) \
+            or pa.types.is_large_string(kind):
+        if len(column) != 1:
+            raise SkyMapError(
+                name, f"holds {len(column)} lists: one map is read, write each to its own file",
+                upper,
+            )
+        if (one := column[0]).as_py() is None:
+            raise SkyMapError(name, "is null", upper)
+        if isinstance(one, pa.StringScalar | pa.LargeStringScalar):
+            return _literal(one.as_py(), upper, name)
+        column = one.values
+    integers = upper == "UNIQ"
+    if not (pa.types.is_integer(column.type) or
+            (not integers and pa.types.is_floating(column.type))):
+        kinds = "integers" if integers else "numbers"
+        raise SkyMapError(name, f"holds {column.type} instead of {kinds}", upper)
+    if column.null_count:
+        if upper in ("UNIQ", "PROBDENSITY"):
+            row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+            raise SkyMapError(name, f"row {row} is null", upper)
+        # Of this cell's distance nothing is known.
+        column = pc.fill_null(column.cast(pa.float64()), float("nan"))
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _literal(text: str, upper: str, name: str) -> npt.NDArray[Any]:
+    """Read an array as PostgreSQL writes it: ``{1,2,3}``."""
+    if not (text.startswith("{") and text.endswith("}")):
+        raise SkyMapError(name, f"holds text, {text[:20]!r}, and not numbers or an array", upper)
+    parts = text[1:-1].split(",") if len(text) > 2 else []
+    try:
+        return np.array(parts, np.int64 if upper == "UNIQ" else np.float64)
+    except (ValueError, OverflowError) as e:
+        raise SkyMapError(name, f"is not an array of numbers: {e}", upper) from None
+
+
+def _kept(text: bytes) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return keywords and history that we have written, or none."""
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}, ()
+    meta = kept.get("meta") if isinstance(kept, dict) else None
+    told = kept.get("history") if isinstance(kept, dict) else None
+    return (
+        {k: v for k, v in meta.items() if k in header.KEYWORDS} if isinstance(meta, dict) else {},
+        tuple(str(line) for line in told) if isinstance(told, list) else (),
+    )
