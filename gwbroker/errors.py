@@ -96,6 +96,10 @@ class FetchError(GWBrokerError):
         self.remedy = remedy
 
 
+class FetchRefused(FetchError):
+    """What a URL points to is never fetched, however often it is tried."""
+
+
 class HandlerError(GWBrokerError):
     """A handler or task was declared wrongly."""
 
@@ -170,6 +174,17 @@ class SkyMapError(GWBrokerError):
         super().__init__(f"{where}: {problem}")
         self.source = source
         self.column = column
+        self.problem = problem
+
+
+class CoincidenceError(GWBrokerError):
+    """Two events cannot be compared; names the number or the kind, and the value."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
         self.problem = problem
 
 
