@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 QUESTIONS = ("latency", "throughput", "bulk", "skymaps", "memory", "startup", "growth", "vtp",
-             "backlog", "kafka", "predicates", "recovery")
+             "backlog", "kafka", "predicates", "recovery", "regions", "overlap", "flatten",
+             "allsky", "galaxies", "bayestar", "plan")
 
 
 def main(arguments: list[str] | None = None) -> int:
