@@ -5,6 +5,12 @@
 ``flatten``     maps in pixels of one size
 ``make``        maps from a position and an error: cone, ellipse, polygon
 ``regions``     credible areas, most probable position, distance
+``distances``   the distance in a cell and along a line of sight
+``marginal``    the distance over the whole sky
+``volume``      credible volumes and levels in three dimensions
+``moc``         regions of the sky, and their files
+``footprint``   the probability within a region
+``compare``     what changed from one revision to the next
 ``summary``     the few numbers that people are told
 ``plot``        pictures
 """

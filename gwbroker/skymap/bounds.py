@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import SkyMapError
+
+Floats = npt.NDArray[np.float64]
 
 FINEST = 1e-6
 """Smallest radius of a map, degrees (4 milliarcseconds, nine of the deepest cells)."""
@@ -43,6 +48,22 @@ def check_radius(name: str, value: float) -> float:
 def check_position(ra: float, dec: float) -> tuple[float, float]:
     """Return a position in degrees that is on the sphere."""
     return check("ra", ra, 0, 360), check("dec", dec, -90, 90)
+
+
+def check_sphere(ra: npt.ArrayLike, dec: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return positions in degrees that are on the sphere; right ascension goes around.
+
+    Raises
+    ------
+    SkyMapError
+        Naming the coordinate and its first bad value.
+    """
+    ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    if not np.isfinite(ra).all():
+        raise SkyMapError("ra", f"{ra[~np.isfinite(ra)].flat[0]} is not a finite number")
+    if not (np.abs(dec) <= 90).all():
+        raise SkyMapError("dec", f"{dec[~(np.abs(dec) <= 90)].flat[0]} is not within -90 and 90")
+    return ra, dec
 
 
 def _number(name: str, value: float) -> float:

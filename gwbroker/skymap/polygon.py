@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,64 @@ WIDEST = 75.0
 """Largest distance of a corner from the middle of a polygon, degrees."""
 
 MOST_CORNERS = 200
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A polygon on the sphere.
+
+    Parameters
+    ----------
+    vertices : float64, shape (N, 3)
+        Unit vectors of its corners; its sides are great circles.
+    middle : float64, shape (3,)
+        A unit vector in the middle of them.
+    """
+
+    vertices: Floats
+    middle: Floats
+
+    @property
+    def area(self) -> float:
+        """The area, sr."""
+        return _solid_angle(self.vertices, self.middle)
+
+    @property
+    def perimeter(self) -> float:
+        """The length of its sides, rad, as chords."""
+        sides = np.roll(self.vertices, -1, axis=0) - self.vertices
+        return float(np.linalg.norm(sides, axis=1).sum())
+
+    def inside(self, vectors: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Tell which unit vectors are inside."""
+        return _inside(vectors, self.middle, _project(self.vertices, self.middle))
+
+    def distance(self, vectors: Floats) -> Floats:
+        """Return the angle of each unit vector to the nearest side, rad."""
+        return _distance(vectors, self.vertices)
+
+
+def outline(corners: Iterable[tuple[float, float]]) -> Outline:
+    """Return the polygon with corners at right ascensions and declinations, degrees.
+
+    Raises
+    ------
+    SkyMapError
+        If a corner is not on the sphere, sides cross, or the polygon has no area or is wider
+        than 150 degrees.
+    """
+    vertices = _vertices(corners)
+    middle = vertices.sum(axis=0)
+    if not np.linalg.norm(middle) > 1e-6:
+        raise SkyMapError("corners", "lie all around the sky")
+    middle = middle / np.linalg.norm(middle)
+    if (vertices @ middle).min() < np.cos(np.radians(WIDEST)):
+        raise SkyMapError("corners", f"one is further than {WIDEST:g} deg from their middle")
+    _refuse_crossing(_project(vertices, middle))
+    shape = Outline(vertices, middle)
+    if not shape.area > 1e-15:
+        raise SkyMapError("corners", f"enclose no area, or nearly none: {shape.area:.3g} sr")
+    return shape
 
 
 def polygon(corners: Iterable[tuple[float, float]], containment: float) -> SkyMap:
@@ -40,18 +99,8 @@ def polygon(corners: Iterable[tuple[float, float]], containment: float) -> SkyMa
         150 degrees.
     """
     containment = check_containment(containment)
-    vertices = _vertices(corners)
-    middle = vertices.sum(axis=0)
-    if not np.linalg.norm(middle) > 1e-6:
-        raise SkyMapError("corners", "lie all around the sky")
-    middle = middle / np.linalg.norm(middle)
-    if (vertices @ middle).min() < np.cos(np.radians(WIDEST)):
-        raise SkyMapError("corners", f"one is further than {WIDEST:g} deg from their middle")
-    outline = _project(vertices, middle)
-    _refuse_crossing(outline)
-    area = _solid_angle(vertices, middle)
-    sides = np.roll(vertices, -1, axis=0) - vertices
-    perimeter = float(np.linalg.norm(sides, axis=1).sum())
+    shape = outline(corners)
+    area, perimeter = shape.area, shape.perimeter
     # Cells of this size along the edge make the area right within a fraction of a per cent.
     finest = max(0.05 * area / max(perimeter, 1e-300), perimeter / 20000)
     if not (area > 1e-15 and finest * perimeter < 0.2 * area):
@@ -59,18 +108,18 @@ def polygon(corners: Iterable[tuple[float, float]], containment: float) -> SkyMa
     width = np.sqrt(area / np.pi) * max(1.0, np.sqrt((1 - containment) / containment))
 
     def wanted(vectors: Floats) -> Floats:
-        away = _distance(vectors, vertices)
+        away = shape.distance(vectors)
         # Not slope one half: a cell whose centre is this far must not reach the edge.
         near = np.minimum(np.maximum(finest, away / 2), max(finest, width / 4))
         return np.asarray(np.maximum(near, (away - 4 * width) / 3), np.float64)
 
     level, ipix = refine(wanted)
     vectors = centres(level, ipix)
-    inside = _inside(vectors, middle, outline)
+    inside = shape.inside(vectors)
     if not inside.any():
         raise SkyMapError("corners", f"enclose no area, or nearly none: {area:.3g} sr")
     size = cell_size(0) ** 2 * np.exp2(-2.0 * level)
-    skirt = np.exp(-0.5 * (_distance(vectors, vertices) / width) ** 2)
+    skirt = np.exp(-0.5 * (shape.distance(vectors) / width) ** 2)
     skirt *= (1 - containment) / (skirt * size)[~inside].sum()
     return normalised(level, ipix, np.where(inside, containment / size[inside].sum(), skirt))
 

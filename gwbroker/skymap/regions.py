@@ -7,10 +7,15 @@ from typing import NamedTuple
 import healpy as hp
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
-from ..errors import SkyMapError
-from .multiorder import SQUARE_DEGREE, Floats, Ints, SkyMap
+from .distances import known, moments
+from .multiorder import Floats, SkyMap, centres
+from .ranking import check_levels, densest_first, ranking
+
+__all__ = [
+    "Distance", "Position", "centre", "credible_areas", "credible_level_at", "credible_levels",
+    "densest_first", "distance", "mean_position", "most_probable",
+]
 
 
 class Position(NamedTuple):
@@ -25,11 +30,6 @@ class Distance(NamedTuple):
 
     mean: float
     std: float
-
-
-def densest_first(skymap: SkyMap) -> Ints:
-    """Return the indices of the cells by falling density; equal ones keep the sky's order."""
-    return np.asarray(np.argsort(-skymap.probdensity, kind="stable"), np.int64)
 
 
 def credible_areas(skymap: SkyMap, levels: npt.ArrayLike) -> Floats:
@@ -55,24 +55,12 @@ def credible_areas(skymap: SkyMap, levels: npt.ArrayLike) -> Floats:
     SkyMapError
         If a level is not between 0 and 1.
     """
-    wanted = np.asarray(levels, dtype=np.float64)
-    bad = ~((wanted >= 0) & (wanted <= 1))
-    if bad.any():
-        raise SkyMapError(
-            "levels", f"a credible level lies between 0 and 1, not {wanted[bad].flat[0]}"
-        )
-    order = densest_first(skymap)
-    prob = np.concatenate([[0.0], np.cumsum(skymap.prob[order])])
-    area = np.concatenate([[0.0], np.cumsum(skymap.area[order])]) * SQUARE_DEGREE
-    return np.asarray(np.interp(wanted * prob[-1], prob, area), np.float64)
+    return ranking(skymap).areas(check_levels(levels))
 
 
 def credible_levels(skymap: SkyMap) -> Floats:
     """Return for each cell the probability of the smallest region that includes all of it."""
-    order = densest_first(skymap)
-    levels = np.empty(skymap.cells)
-    levels[order] = np.cumsum(skymap.prob[order])
-    return np.asarray(np.minimum(levels / levels[order[-1]], 1.0), np.float64)
+    return ranking(skymap).levels
 
 
 def credible_level_at(skymap: SkyMap, ra: npt.ArrayLike, dec: npt.ArrayLike) -> Floats:
@@ -93,11 +81,6 @@ def credible_level_at(skymap: SkyMap, ra: npt.ArrayLike, dec: npt.ArrayLike) -> 
     SkyMapError
         If a position is not on the sphere.
     """
-    ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
-    if not np.isfinite(ra).all():
-        raise SkyMapError("ra", f"{ra[~np.isfinite(ra)].flat[0]} is not a finite number")
-    if not (np.abs(dec) <= 90).all():
-        raise SkyMapError("dec", f"{dec[~(np.abs(dec) <= 90)].flat[0]} is not within -90 and 90")
     return np.asarray(credible_levels(skymap)[skymap.find(ra, dec)], np.float64)
 
 
@@ -109,7 +92,25 @@ def most_probable(skymap: SkyMap) -> Position:
     best = np.flatnonzero(skymap.probdensity == skymap.probdensity.max())
     vectors = skymap.vectors[best]
     middle = skymap.area[best] @ vectors
-    ra, dec = hp.vec2ang(vectors[np.argmax(vectors @ middle)], lonlat=True)
+    return _position(vectors[np.argmax(vectors @ middle)])
+
+
+def centre(skymap: SkyMap, cell: int) -> Position:
+    """Return the position of the centre of a cell."""
+    return _position(centres(skymap.level[cell], skymap.ipix[cell]))
+
+
+def mean_position(skymap: SkyMap) -> Position | None:
+    """Return the direction of the mean of the unit vectors, or None where it has none.
+
+    A map that is the same in all directions, as a uniform one, has no mean.
+    """
+    mean = skymap.prob @ skymap.vectors
+    return _position(mean) if float(np.linalg.norm(mean)) > 1e-9 else None
+
+
+def _position(vector: Floats) -> Position:
+    ra, dec = hp.vec2ang(vector, lonlat=True)
     return Position(float(ra[0]) % 360.0, float(dec[0]))
 
 
@@ -124,40 +125,13 @@ def distance(skymap: SkyMap) -> Distance | None:
     """
     if skymap.distmu is None or skymap.distsigma is None:
         return None
-    mu, sigma = skymap.distmu, skymap.distsigma
-    good = np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0) & (skymap.prob > 0)
+    good = known(skymap.distmu, skymap.distsigma) & (skymap.prob > 0)
     weight = skymap.prob[good]
     if not weight.sum() > 0:
         return None
     weight = weight / weight.sum()
-    sigma = sigma[good]
-    first, second = _moment_ratios(-mu[good] / sigma)
-    mean = float(weight @ (sigma * first))
-    square = float(weight @ (sigma**2 * first * second))
-    return Distance(mean, float(np.sqrt(max(square - mean**2, 0.0))))
-
-
-def _moment_ratios(x: Floats) -> tuple[Floats, Floats]:
-    """Return J3 / J2 and J4 / J3, where Jn(x) is the integral of (t - x)^n phi(t) over t > x.
-
-    The repeated integrals of the normal density obey J(n) = -x J(n-1) + (n-1) J(n-2)
-    (Abramowitz & Stegun 7.2.5). Upwards this is exact for small x; for large x it cancels,
-    and the ratios come from the continued fraction J(n) / J(n-1) = n / (x + J(n+1) / J(n)).
-    """
-    near = np.minimum(x, 2.0)
-    phi = np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi)
-    j = [ndtr(-near)]
-    j.append(phi - near * j[0])
-    for n in range(2, 5):
-        j.append(-near * j[n - 1] + (n - 1) * j[n - 2])
-    far = np.maximum(x, 2.0)
-    ratio = np.sqrt(far)
-    ratios: dict[int, Floats] = {}
-    for n in range(60, 2, -1):
-        ratio = n / (far + ratio)
-        ratios[n] = ratio
-    small = x < 2.0
-    return (
-        np.where(small, j[3] / j[2], ratios[3]),
-        np.where(small, j[4] / j[3], ratios[4]),
-    )
+    means, stds = moments(skymap.distmu[good], skymap.distsigma[good])
+    mean = float(weight @ means)
+    # Not the mean square less the square of the mean, which cancel for a narrow distance.
+    variance = float(weight @ (np.square(stds) + np.square(means - mean)))
+    return Distance(mean, float(np.sqrt(variance)))

@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from gwbroker.errors import SkyMapError
-from gwbroker.skymap import SkyMap, canvas, contour, make, plot
+from gwbroker.skymap import SkyMap, canvas, contour, make, plot, theme
 from gwbroker.skymap.frame import frame
 from gwbroker.skymap.graticule import label, nice_step
 from gwbroker.skymap.projection import Mollweide, Orthographic, to_degrees, to_vectors
 from gwbroker.skymap.regions import credible_areas
+from gwbroker.skymap.sheet import Sampled, Sheet
 from gwbroker.skymap.summary import summarize
 
 DRAWINGS = [plot.all_sky, plot.zoom]
@@ -212,3 +214,61 @@ from matplotlib import _pylab_helpers
 assert not _pylab_helpers.Gcf.figs
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "map.png")], check=True)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_words_of_a_theme_can_be_read_on_its_ground(name):
+    colours = theme.theme(name)
+    for words in (colours.title, colours.text, colours.ink):
+        assert theme.contrast(words, colours.ground) >= 4.5
+    # What is drawn has a contrast of three (WCAG 2.2, success criterion 1.4.11).
+    for drawn in (*colours.contours.values(), colours.mark, colours.first, colours.other,
+                  colours.galaxy, colours.footprint, colours.sun, colours.moon, colours.earth,
+                  colours.plane):
+        assert theme.contrast(drawn, colours.ground) >= 3
+
+
+@pytest.mark.parametrize(("name", "sign"), [("light", -1), ("dark", 1)])
+def test_a_ramp_starts_at_the_ground_and_its_lightness_goes_one_way(name, sign):
+    colours = theme.theme(name)
+    steps = [to_hex(colours.ramp(v)) for v in np.linspace(0, 1, 64)]
+    assert steps[0] == colours.ground
+    assert (sign * np.diff([theme.luminance(step) for step in steps]) > 0).all()
+
+
+def test_contrast_is_that_of_wcag():
+    assert theme.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert theme.contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_a_dark_picture_is_dark_and_the_same_each_time(tmp_path, draw):
+    skymap = make.cone(200, 40, 5, 0.9)
+    for name in ("one.png", "two.png"):
+        draw(skymap, tmp_path / name, "GW170817", theme="dark")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert np.median(imread(tmp_path / "one.png")[..., :3]) < 0.1
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_an_unknown_theme_is_refused(tmp_path, draw):
+    with pytest.raises(SkyMapError, match="theme: 'sepia' is not one of light, dark"):
+        draw(make.cone(200, 40, 5, 0.9), tmp_path / "map.png", "event", theme="sepia")
+
+
+@pytest.mark.parametrize(("ra", "dec", "radius"), [(200, -10, 15), (200, 60, 25), (40, 0, 12)])
+def test_the_names_of_levels_keep_clear_of_the_scale_bar(ra, dec, radius):
+    skymap = make.cone(ra, dec, radius, 0.68)
+    shown = frame(skymap)
+    figure = canvas.new_figure(7, 7, theme.LIGHT)
+    axes = figure.add_axes((0.125, 0.09, 0.75, 0.75))
+    plot.part(axes, shown, theme.LIGHT)
+    taken = plot.scale_bar(axes, shown, theme.LIGHT)
+    (bar,) = axes.texts
+    lines = Sampled(skymap, Sheet.part(shown)).outlines()
+    contour.name_levels(axes, lines, theme.LIGHT, (shown.half, shown.half), taken,
+                        0.12 * shown.half)
+    names = axes.texts[1:]
+    assert [name.get_text() for name in names] == ["50%", "90%"]
+    for name in names:
+        assert not name.get_window_extent().overlaps(bar.get_window_extent())

@@ -13,10 +13,14 @@ from gwbroker.skymap.regions import (
     credible_areas,
     credible_level_at,
     credible_levels,
+    densest_first,
     distance,
+    mean_position,
     most_probable,
 )
 from gwbroker.skymap.summary import summarize
+
+from .pairs import bright_pixel
 
 LEVELS = [0.1, 0.5, 0.68, 0.9, 0.99]
 
@@ -60,6 +64,35 @@ def test_a_part_of_the_last_cell_counts(simple):
 def test_levels_that_are_no_probabilities_are_refused(simple, level):
     with pytest.raises(SkyMapError, match="levels: a credible level lies between 0 and 1, not"):
         credible_areas(simple, level)
+
+
+def test_equally_dense_cells_keep_the_order_of_the_sky():
+    rng = np.random.default_rng(1)
+    density = rng.integers(0, 5, 3072) / 1.0
+    skymap = SkyMap(1024 + np.arange(3072), density / density.mean() / (4 * np.pi))
+    assert np.array_equal(densest_first(skymap), np.argsort(-density, kind="stable"))
+    assert densest_first(skymap) is densest_first(skymap)
+    with pytest.raises(ValueError, match="read-only"):
+        credible_levels(skymap)[0] = 0
+
+
+def test_the_whole_probability_is_where_there_is_any():
+    density = np.array([1.0, 0, 2, 1] * 3)
+    skymap = SkyMap(np.arange(4, 16), density / density.mean() / (4 * np.pi))
+    sky = 4 * np.pi * (180 / np.pi) ** 2
+    assert credible_areas(skymap, [0.5, 1]) == pytest.approx([sky / 4, sky * 3 / 4])
+    assert credible_levels(skymap)[[1, 5, 9]].tolist() == [1, 1, 1]
+
+
+def test_one_pixel_of_the_deepest_level_has_its_area():
+    skymap = bright_pixel(29, 12345, 0.9)
+    area = 4 * np.pi * (180 / np.pi) ** 2 / (12 * 4**29)
+    assert credible_areas(skymap, [0.45, 0.9]) == pytest.approx([area / 2, area])
+
+
+def test_the_mean_direction_goes_around_the_pole_and_zero():
+    assert mean_position(make.cone(0, 0, 5, 0.9)).ra % 359.99 == pytest.approx(0, abs=0.05)
+    assert mean_position(make.cone(123, 90, 5, 0.9)).dec == pytest.approx(90, abs=0.05)
 
 
 def test_credible_levels_fall_with_density_and_end_at_one(merger):

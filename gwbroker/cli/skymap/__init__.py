@@ -14,6 +14,7 @@ skymap = group(__name__, "Ask a sky map in a file; no broker is needed.", {
     "flatten": "Write a map in pixels of one size.",
     "unflatten": "Write a flat map in cells of several sizes.",
     "moc": "The region of a credible level, as a MOC.",
+    "footprint": "How much probability is within a region: MOC or circle.",
     "crossmatch": "Rank galaxies, or score candidates, against a map.",
     "observable": "How much of a map a site can see tonight.",
     "plan": "Which fields a telescope should observe, and when.",
