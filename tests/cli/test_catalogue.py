@@ -1,0 +1,162 @@
+"""``gwbroker catalogue`` and ``gwbroker skymap crossmatch``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from click.testing import CliRunner, Result
+
+from gwbroker import cli
+from gwbroker.skymap import SkyMap, fits, make
+from gwbroker.skymap.distances import norms
+
+GALAXIES = """name,RAJ2000,DEJ2000,dist,lum
+NGC 1,30.1,10.2,100,1e10
+NGC 2,29.5,9.5,105,3e10
+NGC 3,30.0,10.0,,2e10
+Ç 4,210,-10,100,1e10
+bad,30,95,100,1e10
+"""
+
+
+def gwbroker(*arguments: object, stdin: str | None = None) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli.gwbroker, [str(a) for a in arguments], prog_name="gwbroker",
+                              input=stdin)
+
+
+def as_json(*arguments: object, stdin: str | None = None):
+    """Run a command with --json and return what it says."""
+    result = gwbroker(*arguments, "--json", stdin=stdin)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def _here(environment: pytest.MonkeyPatch) -> None:
+    """A home and a working folder, a table of galaxies and maps with and without distances."""
+    Path("galaxies.csv").write_text(GALAXIES)
+    flat = make.cone(30, 10, 2, 0.9)
+    mu, sigma = np.full(flat.cells, 100.0), np.full(flat.cells, 20.0)
+    fits.write(flat, "flat.fits")
+    fits.write(SkyMap(flat.uniq, flat.probdensity, mu, sigma, norms(mu, sigma)), "map.fits")
+
+
+def test_a_catalogue_is_added_listed_and_told_about():
+    said = gwbroker("catalogue", "add", "galaxies.csv", "--name", "mine")
+    assert said.exit_code == 0, said.output
+    assert "mine: 4 galaxies from 5 rows" in said.output
+    assert "1 of them have no distance" in said.output
+    assert "left out: 1 rows, DEJ2000 is not within -90 and 90 (first: 95 in row 5)" in said.output
+    again = gwbroker("catalogue", "add", "galaxies.csv", "--name", "mine")
+    assert "already made of this file" in again.output
+    (found,) = as_json("catalogue", "list")
+    assert (found["name"], found["galaxies"], found["without_distance"]) == ("mine", 4, 1)
+    assert as_json("catalogue", "add", "galaxies.csv", "--name", "mine")["new"] is False
+    assert "galaxies.csv" in gwbroker("catalogue", "list").output
+
+
+def test_without_a_catalogue_the_list_says_what_to_do():
+    assert "add one with `gwbroker catalogue add`" in gwbroker("catalogue", "list").output
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--catalogue", "mine")
+    assert said.exit_code == 1
+    assert "mine: is no catalogue; make one with `gwbroker catalogue add`" in said.output
+
+
+@pytest.mark.parametrize("name", ["../up", ".hidden", "a/b", "new\nline"])
+def test_names_that_no_folder_may_have_are_refused(name):
+    said = gwbroker("catalogue", "add", "galaxies.csv", "--name", name)
+    assert said.exit_code == 1
+    assert "cannot be the name of a catalogue" in said.output
+
+
+def test_columns_are_named_and_mistakes_told():
+    found = as_json("catalogue", "add", "galaxies.csv", "--column", "mass=lum",
+                    "--folder", "here")
+    assert found["source"]["columns"]["mass"] == ["lum"]
+    assert Path("here/galaxies/manifest.json").is_file()
+    assert "write it as ra=RAJ2000" in gwbroker(
+        "catalogue", "add", "galaxies.csv", "--column", "mass").output
+    assert "column RA: is missing" in gwbroker(
+        "catalogue", "add", "galaxies.csv", "--column", "ra=RA").output
+
+
+def test_galaxies_are_ranked_by_name_or_folder_of_their_catalogue():
+    gwbroker("catalogue", "add", "galaxies.csv")
+    found = as_json("skymap", "crossmatch", "map.fits", "--catalogue", "galaxies")
+    assert [row["name"] for row in found["rows"]] == ["NGC 2", "NGC 1"]
+    assert (found["rank"], found["dimensions"], found["level"]) == ("luminosity", 3, 0.9)
+    folder = as_json("catalogue", "list")[0]["folder"]
+    by_place = as_json("skymap", "crossmatch", "map.fits", "--catalogue", folder,
+                       "--rank", "probability", "--top", 1)
+    assert [row["name"] for row in by_place["rows"]] == ["NGC 1"]
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--catalogue", "galaxies").output
+    assert "2 galaxies of galaxies in the 0.9 credible volume" in said
+    assert "1 galaxies in the area have no distance" in said
+
+
+def test_a_map_without_distances_says_that_it_is_about_the_sky():
+    gwbroker("catalogue", "add", "galaxies.csv")
+    said = gwbroker("skymap", "crossmatch", "flat.fits", "--catalogue", "galaxies")
+    assert said.exit_code == 0, said.output
+    assert "3 galaxies of galaxies in the 0.9 credible area" in said.output
+    assert "The map has no distances: this is about the sky alone." in said.output
+
+
+@pytest.mark.parametrize("suffix", ["ecsv", "csv", "parquet", "json"])
+def test_tables_are_written(suffix):
+    gwbroker("catalogue", "add", "galaxies.csv")
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--catalogue", "galaxies",
+                    "-o", f"out.{suffix}")
+    assert f"2 rows in out.{suffix}" in said.output
+    assert Path(f"out.{suffix}").stat().st_size
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_read():
+    said = gwbroker("skymap", "crossmatch", "absent.fits", "--catalogue", "x", "-o", "out.txt")
+    assert said.exit_code == 1
+    assert "a table is written as" in said.output
+
+
+def test_candidates_are_scored_from_a_table():
+    Path("candidates.csv").write_text("name,ra,dec,z\nAT 1,30,10,0.0225\nAT 2,200,40,\n")
+    found = as_json("skymap", "crossmatch", "map.fits", "--candidates", "candidates.csv")
+    one, two = found["rows"]
+    assert one["chance"] < 0.01 < 0.5 < two["chance"]
+    assert one["distance_from"] == "redshift, Planck18"
+    assert found["trials"] == 2
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "candidates.csv",
+                    "-o", "scored.ecsv")
+    assert "2 candidates, 2 trials" in said.output
+    assert list(Table.read("scored.ecsv")["name"]) == ["AT 1", "AT 2"]
+
+
+def test_lines_are_answered_one_by_one_and_a_bad_one_hurts_no_other():
+    lines = '{"name": "AT 1", "ra": 30, "dec": 10}\nnonsense\n\n{"ra": 1, "dec": 2}\n'
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "-", stdin=lines)
+    answers = [json.loads(line) for line in said.stdout.splitlines()]
+    assert answers[0]["name"] == "AT 1"
+    assert answers[1]["error"].startswith("line 2: is not JSON")
+    assert answers[2]["credible_level"] > 0.99
+    assert said.exit_code == 1
+    assert "1 lines could not be scored." in said.stderr
+
+
+def test_with_an_output_lines_make_a_table(tmp_path):
+    lines = '{"name": "AT 1", "ra": 30, "dec": 10}\n{"ra": 1, "dec": 2}\n'
+    found = as_json("skymap", "crossmatch", "map.fits", "--candidates", "-", "-o", "out.json",
+                    stdin=lines)
+    assert found == json.loads(Path("out.json").read_text())
+    assert len(found["rows"]) == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    (), ("--catalogue", "a", "--candidates", "b"), ("--rank", "beauty"), ("--top", "0")])
+def test_options_that_make_no_sense_are_refused(arguments):
+    said = gwbroker("skymap", "crossmatch", "map.fits", *arguments)
+    assert said.exit_code == 2
+    assert "Error" in said.output
