@@ -5,37 +5,33 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, cast
+from xml.sax.saxutils import escape
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
-from matplotlib.image import AxesImage
+from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..errors import SkyMapError
 from .atomic import write_whole
-from .contour import COLOURS
 from .summary import Summary
-
-RAMP = LinearSegmentedColormap.from_list(
-    "gwbroker", ["#ffffff", "#fde3b4", "#f9a65a", "#e0533d", "#9c1f4b", "#3d0f3c"]
-)
-"""From white paper to dark ink, falling in lightness all the way, so that it survives a copier."""
+from .theme import Theme
 
 Box = tuple[float, float, float, float]
-INK = "#555555"
-MARK = "#00a37a"
 _CROSS = Path(
     [(-1, 0), (-0.4, 0), (0.4, 0), (1, 0), (0, -1), (0, -0.4), (0, 0.4), (0, 1)],
     [Path.MOVETO, Path.LINETO] * 4,
@@ -43,6 +39,16 @@ _CROSS = Path(
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = (("deg²", 1.0), ("arcmin²", 3600.0), ("arcsec²", 3600.0**2), ("mas²", 3.6e6**2))
 _FONT = "DejaVu Sans"
+_ASIAN = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans",
+    "Microsoft YaHei", "SimHei", "IPAGothic", "Arial Unicode MS",
+)
+"""Fonts with Chinese and Japanese letters, of which a machine may have one; ours has none."""
+
+ROW = 0.235
+"""Height of a row of a legend below a picture, inches."""
+
 # Fonts and the salt of SVG are shared by the whole process: one drawing at a time.
 _LOCK = threading.Lock()
 
@@ -50,97 +56,183 @@ _LOCK = threading.Lock()
 @contextmanager
 def drawing() -> Iterator[None]:
     """Let one thread at a time draw, with the settings that pictures are made with."""
-    with _LOCK, matplotlib.rc_context({"svg.hashsalt": "gwbroker", "svg.fonttype": "path"}):
+    settings: dict[str, Any] = {
+        "svg.hashsalt": "gwbroker", "svg.fonttype": "path", "font.family": [_FONT]}
+    with _LOCK, matplotlib.rc_context(cast(Any, settings)):
         yield
 
 
 @lru_cache(maxsize=1)
-def _glyphs() -> frozenset[int]:
-    return frozenset(get_font(findfont(_FONT)).get_charmap())
+def _fonts() -> tuple[list[str], frozenset[int]]:
+    """Return the fonts for text of any language that are here, and the letters they have."""
+    known = {entry.name for entry in fontManager.ttflist}
+    names = [_FONT, *[name for name in _ASIAN if name in known][:1]]
+    glyphs: set[int] = set()
+    for name in names:
+        glyphs.update(get_font(findfont(name)).get_charmap())
+    return names, frozenset(glyphs)
+
+
+def families() -> list[str]:
+    """Return the fonts for text of any language: ours, then one of the machine's if need be."""
+    return _fonts()[0]
 
 
 def printable(text: str, most: int = 60) -> str:
-    """Return text on one line, with what the font lacks replaced, cut where it is too long."""
+    """Return text on one line, with what the fonts lack replaced, cut where it is too long."""
     line = " ".join(text.split())
-    shown = "".join(c if ord(c) in _glyphs() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    glyphs = _fonts()[1]
+    shown = "".join(c if ord(c) in glyphs else "\N{REPLACEMENT CHARACTER}" for c in line)
     return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
 
 
-def new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float, theme: Theme) -> Figure:
     """Return an empty figure, inches, that knows nothing of pyplot."""
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = Figure(figsize=(width, height), facecolor=theme.ground)
     FigureCanvasAgg(figure)
     return figure
 
 
-def heading(figure: Figure, title: str, line: str, left: float, top: float) -> None:
-    """Write the title and one line of facts below it, at a place in parts of the figure."""
+def _grow(figure: Figure, extra: float) -> None:
+    """Give a figure so many inches more below, and leave all axes as large as they are."""
+    width, height = (float(v) for v in figure.get_size_inches())
+    whole = height + extra
+    for axes in figure.axes:
+        left, bottom, wide, tall = axes.get_position(original=True).bounds
+        axes.set_position((left, (bottom * height + extra) / whole, wide, tall * height / whole))
+    figure.set_size_inches(width, whole)
+
+
+def heading(
+    figure: Figure, title: str, line: str, theme: Theme, left: float, down: float = 0.36,
+) -> None:
+    """Write the title, so many inches below the top, and lines of facts below it."""
     shown = printable(title)
     width, height = (float(v) for v in figure.get_size_inches())
-    size = 16 * min(1.0, 5 * width / max(len(shown), 1))
-    common: dict[str, Any] = {"ha": "left", "parse_math": False, "family": _FONT}
-    figure.text(left, top, shown, fontsize=size, weight="bold", va="bottom", **common)
-    figure.text(
-        left, top - 0.06 / height, line, fontsize=9.5, color="#444444", va="top", **common
+    names, _ = _fonts()
+    text = figure.text(
+        left, 1 - down / height, shown, fontsize=16, weight="bold", va="bottom", ha="left",
+        parse_math=False, family=names, color=theme.title,
     )
+    # As wide as it is in its font: Greek and Chinese letters are wider than others.
+    wide = _width(text) / figure.dpi
+    text.set_fontsize(16 * min(1.0, (1 - 2 * left) * width / max(wide, 1e-9)))
+    figure.text(
+        left, 1 - (down + 0.06) / height, line, fontsize=9.5, color=theme.text, va="top",
+        ha="left", parse_math=False, family=names, linespacing=1.35,
+    )
+
+
+def _width(text: Any) -> float:
+    return float(text.get_window_extent().width)
+
+
+def _unit(area: float) -> tuple[str, float]:
+    return next((u for u in _UNITS if area * u[1] >= 0.1), _UNITS[-1])
+
+
+def area_90(summary: Summary) -> str:
+    """Return the area of the 90 % region with its unit."""
+    unit, factor = _unit(summary.area_90)
+    return f"90% area {digits(summary.area_90 * factor)} {unit}"
 
 
 def facts(summary: Summary) -> str:
     """Return areas and distance on one line."""
-    unit, factor = next((u for u in _UNITS if summary.area_90 * u[1] >= 0.1), _UNITS[-1])
+    unit, factor = _unit(summary.area_90)
     parts = [
-        f"{level} area {_digits(area * factor)} {unit}"
+        f"{level} area {digits(area * factor)} {unit}"
         for level, area in (("50%", summary.area_50), ("90%", summary.area_90))
     ]
     if summary.distmean is not None and summary.diststd is not None:
-        digits = 0 if summary.diststd >= 10 else 1
-        parts.append(
-            f"distance {summary.distmean:,.{digits}f} ± {summary.diststd:,.{digits}f} Mpc"
-        )
+        parts.append(f"distance {mpc(summary.distmean, summary.diststd)}")
     return "   ·   ".join(parts)
 
 
-def _digits(value: float) -> str:
+def mpc(mean: float, std: float) -> str:
+    """Return a distance with its uncertainty."""
+    decimals = 0 if std >= 10 else 1
+    return f"{mean:,.{decimals}f} ± {std:,.{decimals}f} Mpc"
+
+
+def digits(value: float) -> str:
     """Return a number with two digits that matter, or all those before the point."""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
 
 
-def mark(axes: Axes, x: float, y: float, size: float) -> None:
+def mark(axes: Axes, x: float, y: float, size: float, theme: Theme) -> None:
     """Draw a cross with an open middle, so that what it marks is seen."""
     axes.plot(
-        [x], [y], marker=_CROSS, markersize=size, markeredgewidth=1.5, color=MARK,
+        [x], [y], marker=_CROSS, markersize=size, markeredgewidth=1.5, color=theme.mark,
         linestyle="none", zorder=7, clip_on=False,
-        path_effects=[withStroke(linewidth=3, foreground="white")],
+        path_effects=[withStroke(linewidth=3, foreground=theme.ground)],
     )
 
 
-def legend(axes: Axes, drawn: list[float], **where: Any) -> None:
-    """Explain contours and mark."""
-    handles = [Line2D([], [], color=COLOURS[v], label=f"{v:.0%} region") for v in drawn]
-    handles.append(
-        Line2D([], [], color=MARK, marker=_CROSS, markersize=10, markeredgewidth=1.5,
-               linestyle="none", label="most probable")
-    )
-    axes.legend(handles=handles, fontsize=8.5, labelcolor="#333333", frameon=False, **where)
+def keys(drawn: Sequence[float], theme: Theme, noun: str = "region") -> list[Artist]:
+    """Return what a legend says of contours and mark."""
+    cross = Line2D([], [], color=theme.mark, marker=_CROSS, markersize=10, markeredgewidth=1.5,
+                   linestyle="none", label="most probable")
+    regions = [Line2D([], [], color=theme.contours[v], label=f"{v:.0%} {noun}") for v in drawn]
+    return [*regions, cross]
 
 
-def colour_bar(figure: Figure, image: AxesImage, place: Box, horizontal: bool) -> None:
-    """Draw the colour bar of an image of probability per square degree."""
+def legend(axes: Axes, handles: Sequence[Artist], theme: Theme, **where: Any) -> None:
+    """Explain what is drawn."""
+    axes.legend(handles=list(handles), fontsize=8.5, labelcolor=theme.text, frameon=False,
+                prop={"family": _fonts()[0], "size": 8.5}, **where)
+
+
+def legend_below(
+    figure: Figure, handles: Sequence[Artist], theme: Theme, columns: int,
+) -> None:
+    """Explain what is laid over the map, in rows below the picture, which grows for them."""
+    if handles:
+        # Whole points of most screens, so that all above is drawn as it would be without.
+        _grow(figure, round((-(-len(handles) // columns) * ROW + 0.1) * 50) / 50)
+        figure.legend(
+            handles=list(handles), labelcolor=theme.text, frameon=False, ncols=columns,
+            loc="lower center", bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3, borderpad=0.1,
+            labelspacing=0.45, columnspacing=1.6, prop={"family": _fonts()[0], "size": 8.5},
+        )
+
+
+def colour_bar(
+    figure: Figure, image: ScalarMappable, place: Box, theme: Theme, horizontal: bool,
+    label: str = "probability per deg²",
+) -> None:
+    """Draw the colour bar of an image."""
     most = float(image.get_clim()[1] or 1.0)
     power = int(np.floor(np.log10(most)))
-    power = 0 if -3 <= power <= 3 else power
+    power = 0 if -1 <= power <= 3 else power
     bar = figure.colorbar(
         image, cax=figure.add_axes(place), orientation="horizontal" if horizontal else "vertical",
         ticks=MaxNLocator(5), format=FuncFormatter(lambda v, _: f"{v / 10.0**power:.4g}"),
     )
-    cast(Any, bar.outline).set_linewidth(0.5)
-    bar.ax.tick_params(labelsize=8, colors=INK, width=0.5, length=3)
+    outline = cast(Any, bar.outline)
+    outline.set_linewidth(0.5)
+    outline.set_edgecolor(theme.ink)
+    bar.ax.tick_params(labelsize=8, colors=theme.ink, width=0.5, length=3)
     times = f" (\N{MULTIPLICATION SIGN} 10{str(power).translate(_RAISED)})" if power else ""
-    bar.set_label(f"probability per deg²{times}", fontsize=8.5, color=INK)
+    bar.set_label(f"{label}{times}", fontsize=8.5, color=theme.ink)
 
 
-def save(figure: Figure, path: str | os.PathLike[str], dpi: float) -> None:
+def save(
+    figure: Figure, path: str | os.PathLike[str], dpi: float, title: str = "", said: str = "",
+) -> None:
     """Write a picture as PNG or SVG, by its suffix, the same bytes for the same picture.
+
+    Parameters
+    ----------
+    figure : Figure
+        The picture.
+    path : path-like
+        Where to write it.
+    dpi : float
+        Points per inch of a PNG.
+    title, said : str
+        What the picture is of, and what it shows, for those who cannot see it: ``Title`` and
+        ``Description`` of a PNG, ``<title>`` and ``<desc>`` of an SVG.
 
     Raises
     ------
@@ -150,7 +242,38 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: float) -> None:
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in (".png", ".svg"):
         raise SkyMapError(os.fspath(path), f"pictures are .png or .svg, not {suffix!r}")
-    metadata = {"Software": None} if suffix == ".png" else {"Date": None, "Creator": None}
+    encode = _png if suffix == ".png" else _svg
+    write_whole(path, encode(figure, dpi, _clean(title), _clean(said)))
+
+
+def _clean(text: str) -> str:
+    """Return text on one line, without what neither PNG nor XML can hold."""
+    line = " ".join(text.split())
+    return "".join(c for c in line if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF)
+
+
+def _png(figure: Figure, dpi: float, title: str, said: str) -> bytes:
+    figure.set_dpi(dpi)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    # The ground is opaque, so that transparency would say nothing.
+    picture = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    words = PngInfo()
+    for name, text in (("Title", title), ("Description", said)):
+        if text:
+            words.add_text(name, text)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata)
-    write_whole(path, buffer.getvalue())
+    # Level 3 is a third faster than the usual 6, and no larger for pictures like these.
+    picture.save(buffer, format="png", dpi=(dpi, dpi), pnginfo=words, compress_level=3)
+    return buffer.getvalue()
+
+
+def _svg(figure: Figure, dpi: float, title: str, said: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None})
+    content = buffer.getvalue()
+    start = content.index(b"<svg ")
+    end = content.index(b">", start)
+    words = f"\n <title>{escape(title)}</title>\n <desc>{escape(said)}</desc>".encode()
+    return b"".join([
+        content[:end], b' role="img"', content[end : end + 1], words, content[end + 1 :]])

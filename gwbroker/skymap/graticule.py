@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
-from .canvas import INK
 from .frame import Frame
 from .multiorder import Floats
 from .projection import Mollweide, to_degrees, to_vectors
+from .theme import Theme
 
-_LINE: dict[str, Any] = {"color": "#888888", "linewidth": 0.5, "alpha": 0.6, "zorder": 2}
-_HALO = [withStroke(linewidth=2, foreground="white")]
+_LINE: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.6, "zorder": 2}
 CROWDED = 0.13
 """Least distance of two labels on an edge, in half-widths of the frame."""
 
@@ -37,30 +37,44 @@ def label(value: float, step: float) -> str:
     return "0°" if float(text[:-1]) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
-def draw_all_sky(axes: Axes, projection: Mollweide) -> None:
-    """Draw lines every 30 degrees, right ascension on the equator, declination on the left."""
-    dec = np.linspace(-90, 90, 181)
-    lon = np.linspace(-180, 180, 181)
+def _halo(theme: Theme) -> list[withStroke]:
+    return [withStroke(linewidth=2, foreground=theme.ground)]
+
+
+def draw_all_sky(
+    axes: Axes, projection: Mollweide, theme: Theme,
+) -> list[tuple[float, float]]:
+    """Draw lines every 30 degrees, right ascension on the equator, declination on the left.
+
+    Returns the places of the labels that stand inside.
+    """
+    outer, height = projection.place(180.0, np.linspace(-90, 90, 181))
+    lines = [np.column_stack([outer * east / 180, height]) for east in range(-150, 180, 30)]
     for east in range(-150, 180, 30):
-        axes.plot(*projection.place(np.full_like(dec, east), dec), **_LINE)
-        x, y = projection.place(float(east), 0.0)
         axes.annotate(
-            label((projection.ra + east) % 360, 30), (float(x), float(y)), (0, -2),
-            textcoords="offset points", ha="center", va="top", fontsize=7.5, color=INK,
-            path_effects=_HALO, zorder=5,
+            label((projection.ra + east) % 360, 30), (-east / 90, 0.0), (0, -2),
+            textcoords="offset points", ha="center", va="top", fontsize=7.5, color=theme.ink,
+            path_effects=_halo(theme), zorder=5,
         )
     for north in range(-60, 90, 30):
-        axes.plot(*projection.place(lon, np.full_like(lon, north)), **_LINE)
         x, y = projection.place(180.0, float(north))
+        lines.append(np.array([[-x, y], [x, y]]))
         axes.annotate(
             label(north, 30) if north <= 0 else "+" + label(north, 30), (float(x), float(y)),
             (-4, 1.5 * np.sign(north)), textcoords="offset points", ha="right",
-            va="center" if north == 0 else "bottom" if north > 0 else "top", fontsize=8, color=INK,
+            va="center" if north == 0 else "bottom" if north > 0 else "top", fontsize=8,
+            color=theme.ink,
         )
+    axes.add_collection(LineCollection(lines, colors=theme.grid, **_LINE), autolim=False)
+    return [(-east / 90, -0.03) for east in range(-150, 180, 30)]
 
 
-def draw_zoom(axes: Axes, frame: Frame) -> None:
-    """Draw lines at round degrees, labelled where they meet the lower and the left edge."""
+def draw_zoom(axes: Axes, frame: Frame, theme: Theme) -> list[tuple[float, float]]:
+    """Draw lines at round degrees, labelled where they meet the lower and the left edge.
+
+    Returns the places of the labels that stand inside, because their lines meet neither.
+    """
+    inner: list[tuple[float, float]] = []
     side = np.linspace(-frame.half, frame.half, 61)
     vectors = frame.projection.backward(*np.meshgrid(side, side))
     ra, dec = to_degrees(vectors)
@@ -82,15 +96,17 @@ def draw_zoom(axes: Axes, frame: Frame) -> None:
     for value in _multiples(lows, highs, dec_step):
         x, y = frame.projection.forward(to_vectors(frame.ra + lons, value))
         text = label(value, dec_step)
-        _line(axes, x, y, frame.half, text if value <= 0 else "+" + text, "left", taken)
+        text = text if value <= 0 else "+" + text
+        _line(axes, x, y, frame.half, text, "left", taken, theme, inner)
     taken = []
     ra_step = 45.0 if around else nice_step(float(lon.max() - lon.min()))
     first, last = (0.0, 359.0) if around else (frame.ra + lon.min(), frame.ra + lon.max())
     for value in _multiples(first, last, ra_step):
         x, y = frame.projection.forward(to_vectors(value, decs))
-        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom", taken)
-    axes.set_xlabel("right ascension (ICRS)", labelpad=19, color=INK, fontsize=9)
-    axes.set_ylabel("declination (ICRS)", labelpad=36, color=INK, fontsize=9)
+        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom", taken, theme, inner)
+    axes.set_xlabel("right ascension (ICRS)", labelpad=19, color=theme.ink, fontsize=9)
+    axes.set_ylabel("declination (ICRS)", labelpad=36, color=theme.ink, fontsize=9)
+    return inner
 
 
 def _multiples(low: float, high: float, step: float) -> Floats:
@@ -99,6 +115,7 @@ def _multiples(low: float, high: float, step: float) -> Floats:
 
 def _line(
     axes: Axes, x: Floats, y: Floats, half: float, text: str, edge: str, taken: list[float],
+    theme: Theme, inner: list[tuple[float, float]],
 ) -> None:
     """Draw a line within the frame, and its label where it leaves by the given edge.
 
@@ -106,7 +123,7 @@ def _line(
     at the places ``taken`` is left out.
     """
     near = (np.abs(x) <= 1.1 * half) & (np.abs(y) <= 1.1 * half)
-    axes.plot(np.where(near, x, np.nan), np.where(near, y, np.nan), **_LINE)
+    axes.plot(np.where(near, x, np.nan), np.where(near, y, np.nan), color=theme.grid, **_LINE)
     left = edge == "left"
     across, along = (x, y) if left else (y, x)
     for i in np.flatnonzero(near[:-1] & near[1:]):
@@ -122,23 +139,29 @@ def _line(
                 axes.annotate(
                     text, (-half, place) if left else (place, -half), (-5, 0) if left else (0, -5),
                     textcoords="offset points", ha="right" if left else "center",
-                    va="center" if left else "top", fontsize=8.5, color=INK,
+                    va="center" if left else "top", fontsize=8.5, color=theme.ink,
                     rotation=90 if turned else 0,
                 )
                 return
-    _inline(axes, x, y, half, text)
+    _inline(axes, x, y, half, text, theme, inner)
 
 
-def _inline(axes: Axes, x: Floats, y: Floats, half: float, text: str) -> None:
+def _inline(
+    axes: Axes, x: Floats, y: Floats, half: float, text: str, theme: Theme,
+    inner: list[tuple[float, float]],
+) -> None:
     """Write the label of a line that does not meet its edge on the line itself."""
-    scale_bar = (x > 0.5 * half) & (y < -0.7 * half)
-    inner = np.flatnonzero(
-        (np.abs(x) <= 0.9 * half) & (np.abs(y) <= 0.9 * half) & ~scale_bar
-    )
-    if len(inner):
+    free = (np.abs(x) <= 0.9 * half) & (np.abs(y) <= 0.9 * half)
+    # The scale bar is there.
+    free &= ~((x > 0.5 * half) & (y < -0.7 * half))
+    for other in inner:
+        free &= np.hypot(x - other[0], y - other[1]) > CROWDED * half
+    places = np.flatnonzero(free)
+    if len(places):
         # Away from the middle, where the probability is.
-        i = inner[np.argmax(np.hypot(x[inner], y[inner]))]
+        i = places[np.argmax(np.hypot(x[places], y[places]))]
+        inner.append((float(x[i]), float(y[i])))
         axes.annotate(
-            text, (float(x[i]), float(y[i])), ha="center", va="center", fontsize=7.5, color=INK,
-            path_effects=_HALO, zorder=5,
+            text, (float(x[i]), float(y[i])), ha="center", va="center", fontsize=7.5,
+            color=theme.ink, path_effects=_halo(theme), zorder=5,
         )

@@ -6,15 +6,25 @@ import os
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
 
-from . import canvas, contour, graticule
+from . import alt, canvas, contour, graticule
+from .alt import flat
+from .contour import Field
 from .frame import Frame, frame
-from .multiorder import SQUARE_DEGREE, Floats, SkyMap
-from .projection import Mollweide, to_vectors
+from .layers import Layers
+from .multiorder import SQUARE_DEGREE, SkyMap
+from .overlays import NONE, Overlays
+from .projection import Mollweide
+from .sheet import Sampled, Sheet
 from .summary import Summary, summarize
+from .theme import Theme
+from .theme import theme as theme_of
+
+LEGEND_COLUMNS = {"all-sky": 5, "zoom": 4}
 
 
 def all_sky(
@@ -22,6 +32,8 @@ def all_sky(
     path: str | os.PathLike[str],
     title: str,
     *,
+    theme: str = "light",
+    overlays: Overlays = NONE,
     summary: Summary | None = None,
     centre_ra: float = 180.0,
     dpi: float = 150,
@@ -36,6 +48,11 @@ def all_sky(
         Where to write it, as ``.png`` or ``.svg``.
     title : str
         The name of the event, shown as it is.
+    theme : {"light", "dark"}
+        On white or on a dark ground.
+    overlays : Overlays, optional
+        What is laid over the map; each has its line in a legend below, for which the picture
+        grows.
     summary : Summary, optional
         If it is known already.
     centre_ra : float
@@ -46,38 +63,36 @@ def all_sky(
     Raises
     ------
     SkyMapError
-        If the suffix of the path is neither.
+        If the suffix of the path is neither, the theme unknown, or the time of an overlay is
+        none.
     """
+    colours = theme_of(theme)
     summary = summary or summarize(skymap)
-    projection = Mollweide(centre_ra)
-    grid = np.linspace(-2, 2, 1201), np.linspace(-1, 1, 601)
-    ra, dec = projection.backward(*np.meshgrid(*grid))
-    inside = np.isfinite(ra)
-    cell = np.zeros(ra.shape, np.int64)
-    cell[inside] = skymap.find(ra[inside], dec[inside])
-    density = skymap.probdensity[cell]
-    # A unit of the projection is 2 sqrt(2) / pi of a radian and more, see Snyder.
-    sigma = contour.blur(skymap, cell[inside], (grid[0][1] - grid[0][0]) * np.sqrt(2))
-
+    sheet = Sheet.sky(centre_ra)
+    sampled = Sampled(skymap, sheet)
     with canvas.drawing():
-        figure = canvas.new_figure(9, 5.6)
+        figure = canvas.new_figure(9, 5.6, colours)
         axes = figure.add_axes((0.065, 0.14, 0.87, 0.74))
-        image = _image(axes, contour.smooth(density, sigma, inside), (-2, 2, -1, 1))
         # What is smaller than a point of the picture is denser than any point of it.
-        image.set_clim(0, float(skymap.probdensity.max()) / SQUARE_DEGREE)
-        canvas.colour_bar(figure, image, (0.25, 0.085, 0.5, 0.02), horizontal=True)
-        graticule.draw_all_sky(axes, projection)
-        axes.set(xlim=(-2.01, 2.01), ylim=(-1.01, 1.01), aspect="equal")
-        axes.axis("off")
-        drawn = contour.draw(axes, grid, density, contour.thresholds(skymap), sigma, inside)
-        axes.add_patch(
-            Ellipse((0, 0), 4, 2, fill=False, edgecolor=canvas.INK, linewidth=1, zorder=6)
-        )
-        x, y = projection.forward(summary.ra, summary.dec)
-        canvas.mark(axes, float(x), float(y), 22 if summary.area_90 < 300 else 12)
-        canvas.legend(axes, drawn, loc="lower right", bbox_to_anchor=(1.05, -0.09))
-        canvas.heading(figure, title, canvas.facts(summary), left=0.04, top=0.935)
-        canvas.save(figure, path, dpi)
+        most = _top(skymap, float(skymap.probdensity.max()) / SQUARE_DEGREE)
+        image = show(axes, sampled.smoothed(), sheet, colours, most)
+        canvas.colour_bar(figure, image, (0.25, 0.085, 0.5, 0.02),
+                          colours, horizontal=True)
+        taken = whole_sky(axes, sheet, colours)
+        lines = sampled.outlines()
+        drawn = contour.draw(axes, lines, colours)
+        x, y = sheet.forward(summary.ra, summary.dec)
+        layers = Layers(axes, sheet, colours, [*taken, (float(x), float(y))])
+        handles = layers.draw(overlays)
+        taken += layers.places
+        contour.name_levels(axes, lines, colours, (1.6, 0.85), taken, 0.08)
+        if not flat(skymap):
+            canvas.mark(axes, float(x), float(y), 22 if summary.area_90 < 300 else 12, colours)
+            canvas.legend(axes, canvas.keys(drawn, colours), colours, loc="lower right",
+                          bbox_to_anchor=(1.05, -0.09))
+        canvas.legend_below(figure, handles, colours, LEGEND_COLUMNS["all-sky"])
+        canvas.heading(figure, title, canvas.facts(summary), colours, left=0.04)
+        canvas.save(figure, path, dpi, title, alt.alt_text(skymap, title, summary=summary))
 
 
 def zoom(
@@ -85,6 +100,8 @@ def zoom(
     path: str | os.PathLike[str],
     title: str,
     *,
+    theme: str = "light",
+    overlays: Overlays = NONE,
     summary: Summary | None = None,
     dpi: float = 150,
 ) -> None:
@@ -98,6 +115,11 @@ def zoom(
         Where to write it, as ``.png`` or ``.svg``.
     title : str
         The name of the event, shown as it is.
+    theme : {"light", "dark"}
+        On white or on a dark ground.
+    overlays : Overlays, optional
+        What is laid over the map; each that is seen has its line in a legend below, for which
+        the picture grows.
     summary : Summary, optional
         If it is known already.
     dpi : float
@@ -106,47 +128,83 @@ def zoom(
     Raises
     ------
     SkyMapError
-        If the suffix of the path is neither.
+        If the suffix of the path is neither, the theme unknown, or the time of an overlay is
+        none.
     """
+    colours = theme_of(theme)
     summary = summary or summarize(skymap)
     shown = frame(skymap)
-    half = shown.half
-    side = np.linspace(-half, half, 701)
-    cell = skymap.find_vectors(shown.projection.backward(*np.meshgrid(side, side)))
-    density = skymap.probdensity[cell]
-    sigma = contour.blur(skymap, cell, float(side[1] - side[0]))
-
+    sheet = Sheet.part(shown)
+    sampled = Sampled(skymap, sheet)
     with canvas.drawing():
-        figure = canvas.new_figure(7, 7)
+        figure = canvas.new_figure(7, 7, colours)
         axes = figure.add_axes((0.125, 0.09, 0.75, 0.75))
-        image = _image(axes, contour.smooth(density, sigma), (-half, half, -half, half))
-        canvas.colour_bar(figure, image, (0.89, 0.09, 0.02, 0.75), horizontal=False)
-        graticule.draw_zoom(axes, shown)
-        drawn = contour.draw(axes, (side, side), density, contour.thresholds(skymap), sigma)
-        x, y = shown.projection.forward(to_vectors(summary.ra, summary.dec))
-        canvas.mark(axes, float(x), float(y), 14)
-        _scale_bar(axes, shown)
-        axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[])
-        canvas.legend(
-            axes, drawn, loc="lower left", ncols=3, bbox_to_anchor=(0, 1), borderaxespad=0.2,
-            borderpad=0.2,
-        )
+        density = sampled.smoothed()
+        image = show(axes, density, sheet, colours, _top(skymap, float(density.values.max())))
+        canvas.colour_bar(figure, image, (0.89, 0.09, 0.02, 0.75),
+                          colours, horizontal=False)
+        labels = graticule.draw_zoom(axes, shown, colours)
+        lines = sampled.outlines()
+        drawn = contour.draw(axes, lines, colours)
+        x, y = (float(v) for v in sheet.forward(summary.ra, summary.dec))
+        taken = [(x, y), *labels, *scale_bar(axes, shown, colours)]
+        layers = Layers(axes, sheet, colours, taken)
+        handles = layers.draw(overlays)
+        taken += layers.places
+        contour.name_levels(axes, lines, colours, sheet.half, taken, 0.12 * shown.half)
+        part(axes, shown, colours)
+        if not flat(skymap):
+            canvas.mark(axes, x, y, 14, colours)
+            canvas.legend(axes, canvas.keys(drawn, colours), colours, loc="lower left", ncols=3,
+                          bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0.2)
+        canvas.legend_below(figure, handles, colours, LEGEND_COLUMNS["zoom"])
         line = canvas.facts(summary) + ("" if shown.whole else "   ·   densest part shown")
-        canvas.heading(figure, title, line, left=0.04, top=0.935)
-        canvas.save(figure, path, dpi)
+        canvas.heading(figure, title, line, colours, left=0.04, down=0.455)
+        canvas.save(figure, path, dpi, title, alt.alt_text(skymap, title, summary=summary))
 
 
-def _image(axes: Axes, density: Floats, extent: canvas.Box) -> AxesImage:
-    """Show a density, sr^-1, from white at zero."""
-    per_degree = density / SQUARE_DEGREE
-    return axes.imshow(
-        per_degree, origin="lower", extent=extent, cmap=canvas.RAMP, vmin=0,
-        vmax=float(np.nanmax(per_degree)), interpolation="nearest", aspect="auto", zorder=1,
-    )
+def _top(skymap: SkyMap, most: float) -> float:
+    """Return the end of the colour bar: the largest density, or twice it if all are equal."""
+    return 2 * most if flat(skymap) else most
 
 
-def _scale_bar(axes: Axes, shown: Frame) -> None:
-    """Draw a bar of a round angle in the lower right corner."""
+def show(
+    axes: Axes, density: Field, sheet: Sheet, theme: Theme, most: float,
+) -> ScalarMappable:
+    """Show a density as an image, from the ground at zero to the end of the ramp.
+
+    It is coloured here, because matplotlib would first bring it to the size of the picture.
+    """
+    scale = ScalarMappable(Normalize(0, most or 1.0), theme.ramp)
+    table = (theme.ramp(np.arange(256)) * 255).round().astype(np.uint8)
+    number = np.nan_to_num(density.values * (256 / (most or 1.0)), nan=0.0).clip(0, 255)
+    coloured = table[number.astype(np.uint8)]
+    axes.imshow(coloured, origin="lower", extent=sheet.extent(density.rows, density.columns),
+                interpolation="nearest", aspect="auto", zorder=1)
+    return scale
+
+
+def whole_sky(axes: Axes, sheet: Sheet, theme: Theme) -> list[tuple[float, float]]:
+    """Draw the frame of a picture of the whole sky; return the places of its labels."""
+    assert isinstance(sheet.projection, Mollweide)
+    labels = graticule.draw_all_sky(axes, sheet.projection, theme)
+    axes.set(xlim=(-2.01, 2.01), ylim=(-1.01, 1.01), aspect="equal")
+    axes.axis("off")
+    axes.add_patch(Ellipse((0, 0), 4, 2, fill=False, edgecolor=theme.ink, linewidth=1, zorder=6))
+    return labels
+
+
+def part(axes: Axes, shown: Frame, theme: Theme) -> None:
+    """Draw the frame of a picture of a part of the sky."""
+    half = shown.half
+    axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[],
+             facecolor=theme.ground)
+    for spine in axes.spines.values():
+        spine.set_edgecolor(theme.ink)
+
+
+def scale_bar(axes: Axes, shown: Frame, theme: Theme) -> list[tuple[float, float]]:
+    """Draw a bar of a round angle in the lower right corner; return the places it takes."""
     for symbol, unit in (("°", 1.0), ("\N{PRIME}", 1 / 60), ("″", 1 / 3600)):
         most = np.degrees(np.arcsin(0.5 * shown.half)) / unit
         if most >= 1 or symbol == "″":
@@ -156,11 +214,13 @@ def _scale_bar(axes: Axes, shown: Frame) -> None:
     width = np.sin(np.radians(length * unit))
     x, y = 0.93 * shown.half, -0.92 * shown.half
     axes.plot(
-        [x - width, x], [y, y], color="black", linewidth=2, solid_capstyle="butt", zorder=6,
-        path_effects=[withStroke(linewidth=4, foreground="white")],
+        [x - width, x], [y, y], color=theme.title, linewidth=2, solid_capstyle="butt", zorder=6,
+        path_effects=[withStroke(linewidth=4, foreground=theme.ground)],
     )
     axes.annotate(
         f"{length:g}{symbol}", (x - width / 2, y), (0, 4), textcoords="offset points",
-        ha="center", va="bottom", fontsize=9, zorder=6,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        ha="center", va="bottom", fontsize=9, zorder=6, color=theme.title,
+        path_effects=[withStroke(linewidth=2.5, foreground=theme.ground)],
     )
+    along = np.linspace(x - width, x, 5)
+    return [(float(a), y + up * shown.half) for a in along for up in (0.0, 0.07)]

@@ -62,6 +62,26 @@ class Mollweide:
         dec = np.degrees(np.arcsin(np.clip((2 * t + np.sin(2 * t)) / np.pi, -1, 1)))
         return (self.ra + lon) % 360, np.where(inside, dec, np.nan)
 
+    def mesh(self, x: Floats, y: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+        """Return the positions, degrees, of a grid of columns x and rows y that are on the sky.
+
+        Returns
+        -------
+        ra, dec : ndarray, shape (M,)
+            Positions of the points on the sky, row by row.
+        inside : ndarray of bool, shape (rows, columns)
+            Which points they are.
+        """
+        # Of a row all have the same declination, so that nothing is worked out per point.
+        inside = (x / 2) ** 2 + y[:, np.newaxis] ** 2 < 1
+        t = np.arcsin(np.clip(y, -1, 1))
+        dec = np.degrees(np.arcsin(np.clip((2 * t + np.sin(2 * t)) / np.pi, -1, 1)))
+        scale = -90 / np.maximum(np.cos(t), 1e-12)
+        ra = self.ra + (scale[:, np.newaxis] * x)[inside]
+        ra[ra < 0] += 360
+        ra[ra >= 360] -= 360
+        return ra, np.repeat(dec, inside.sum(axis=1)), inside
+
 
 @dataclass(frozen=True)
 class Orthographic:

@@ -1,4 +1,4 @@
-"""BAYESTAR: the map of a simulated merger, as ligo.skymap makes it; and what is wrong with files."""
+"""BAYESTAR: the map of a simulated merger, as ligo.skymap makes it; and bad files."""
 
 from __future__ import annotations
 

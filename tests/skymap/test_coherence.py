@@ -1,5 +1,7 @@
 """Coherence: two maps on one sky, with the number that says whether they agree."""
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -19,8 +21,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize(("name", "theme"), list(zip(PAIRS, cycle(["light", "dark"]))))
 def test_every_pair_of_maps_can_be_drawn(tmp_path, name, theme):
     coherence.coherence(*PAIRS[name], tmp_path / "map.png", ("S1 名", "GRB δ"), theme=theme, dpi=50)
     picture = imread(tmp_path / "map.png")

@@ -77,3 +77,9 @@ def test_a_map_that_inflates_beyond_the_limit_is_refused(simple):
     content = json.dumps({"skymap": base64.b64encode(bomb).decode()}).encode()
     with pytest.raises(SkyMapError, match="larger than 100000 bytes after decompression"):
         embedded.read(content, limit=100_000)
+
+
+def test_json_of_many_small_values_is_refused_before_they_take_memory():
+    content = b'{"a": [' + b"[]," * 1_000_000 + b"[]]}"
+    with pytest.raises(SkyMapError, match="^a.json: has 2000002 values in its JSON, more than 10"):
+        embedded.read(content, "a.json")

@@ -1,6 +1,8 @@
 """Parquet: rows of cells, rows of lists, and what is refused."""
 
 import io
+import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +80,7 @@ def test_a_null_distance_is_one_of_which_nothing_is_known(simple):
      ({"probdensity": None}, "column PROBDENSITY: is missing"),
      ({"uniq": np.arange(15.0)}, "column UNIQ: holds double instead of integers"),
      ({"probdensity": [True] * 15}, "column PROBDENSITY: holds bool instead of numbers"),
-     ({"probdensity": ["x"] * 15}, "column PROBDENSITY: holds 15 lists: one map is read"),
+     ({"probdensity": ["x"] * 15}, "column PROBDENSITY: holds 15 texts: one map is read"),
      ({"probdensity": [[1.0]] * 15}, "column PROBDENSITY: holds 15 lists: one map is read"),
      ({"probdensity": [None] + [0.1] * 14}, "column PROBDENSITY: row 0 is null"),
      ({"UNIQ": range(15)}, "column UNIQ: is there twice, as uniq and UNIQ"),
@@ -127,6 +129,33 @@ def test_a_small_file_that_would_become_a_large_one_is_refused_unread():
         parquet.read(content, limit=40_000_000)
 
 
+@pytest.mark.parametrize("wrap", [lambda text: [text] * 400, lambda text: [[text] * 400]])
+def test_a_long_text_repeated_in_a_small_file_is_refused_unread(wrap):
+    # A dictionary has it once, and what each row adds to the file is a few bits.
+    values = wrap("1" * 1_000_000)
+    content = encode({"UNIQ": values, "PROBDENSITY": values})
+    assert len(content) < 300_000
+    before = pa.total_allocated_bytes()
+    pa.default_memory_pool().release_unused()
+    with pytest.raises(SkyMapError, match=r"column UNIQ: holds (400 texts|string instead)"):
+        parquet.read(content)
+    assert pa.total_allocated_bytes() - before < 10_000_000
+
+
+def test_the_numbers_of_a_text_count_with_the_memory_that_they_need():
+    text = "{" + "4," * 1_000_000 + "4}"
+    content = encode({"UNIQ": [text], "PROBDENSITY": [text]})
+    with pytest.raises(SkyMapError, match="is larger than 15000000 bytes after decompression"):
+        parquet.read(content, limit=15_000_000)
+
+
+def test_an_unsigned_cell_number_beyond_63_bits_is_told_as_it_stands(simple):
+    uniq = simple.uniq.astype(np.uint64)
+    uniq[3] = 2**64 - 5
+    with pytest.raises(SkyMapError, match=r"column UNIQ: 18446744073709551611 in row 3 lies dee"):
+        parquet.read(encode(simple.columns | {"uniq": uniq}))
+
+
 @pytest.mark.parametrize("place", [0.001, 0.1, 0.5, 0.9, 0.95, 0.98, 0.99, 0.999])
 def test_damaged_bytes_give_our_error_or_the_map(tmp_path, merger, place):
     parquet.write(merger, tmp_path / "map.parquet")
@@ -147,6 +176,17 @@ def test_metadata_of_others_under_our_name_spoils_nothing(simple, kept):
     pq.write_table(table, buffer)
     skymap = parquet.read(buffer.getvalue())
     assert (skymap.meta, skymap.history) == ({}, ())
+
+
+def test_what_a_map_says_of_itself_does_nothing_to_a_terminal(simple):
+    kept = {"meta": {"OBJECT": "S1\x1b[2J", "DATE": {"a": 1}, "RUNTIME": math.nan, "MJD-OBS": 5.5},
+            "history": ["in\x07put: é\n"]}
+    table = pa.table(simple.columns).replace_schema_metadata({b"gwbroker": json.dumps(kept)})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    skymap = parquet.read(buffer.getvalue())
+    assert skymap.meta == {"OBJECT": r"S1\x1b[2J", "MJD-OBS": 5.5}
+    assert skymap.history == (r"in\x07put: é\n",)
 
 
 def test_other_tools_read_what_we_write(tmp_path, merger):

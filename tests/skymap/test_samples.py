@@ -87,7 +87,8 @@ def test_bad_samples_are_named(arguments, message):
         from_samples(*arguments, **QUICK)
 
 
-@pytest.mark.parametrize("option", [{"maxpts": 1}, {"seed": -1}, {"trials": 0}, {"threads": 0}, {"clusters": 2}])
+@pytest.mark.parametrize("option", [
+    {"maxpts": 1}, {"seed": -1}, {"trials": 0}, {"threads": 0}, {"clusters": 2}])
 def test_bad_options_are_named(option):
     with pytest.raises(SkyMapError, match=f"^{next(iter(option))}: "):
         from_samples(GOOD, GOOD, **option)

@@ -1,6 +1,7 @@
 """Volume pictures: what is seen is what ligo.skymap says of the same map."""
 
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -29,8 +30,7 @@ MAPS = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize(("name", "theme"), list(zip(MAPS, cycle(["light", "dark"]))))
 def test_every_kind_of_map_with_distances_can_be_drawn(tmp_path, name, theme):
     volumeplot.volume(MAPS[name](), tmp_path / "map.png", f"{name} 名 δ", theme=theme, dpi=50)
     picture = imread(tmp_path / "map.png")
