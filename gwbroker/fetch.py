@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from . import __version__
 from .conf import settings
-from .errors import FetchError
+from .errors import FetchError, FetchRefused
 
 LIMIT = 64 * 2**20
 """Most bytes that are fetched, unless the caller says otherwise."""
@@ -105,12 +105,14 @@ def fetch(
     Raises
     ------
     FetchError
-        If the URL may not be fetched, cannot be, or gives more than `limit`.
+        If it cannot be fetched now.
+    FetchRefused
+        If the URL may not be fetched, or gives more than `limit`.
     """
     deadline = time.monotonic() + timeout
     place = url
     for _ in range(REDIRECTS + 1):
-        parts = _check(place, reach)
+        parts = permitted(place, reach)
         found = _get(place, parts, limit, timeout, deadline, reach)
         if isinstance(found, bytes):
             return found
@@ -119,26 +121,32 @@ def fetch(
                      "Ask its sender for the file's own URL")
 
 
-def _check(url: str, reach: Reach) -> SplitResult:
-    """Return a URL's parts if it may be fetched."""
+def permitted(url: str, reach: Reach = PUBLIC) -> SplitResult:
+    """Return a URL's parts if it may be fetched; nothing is connected to.
+
+    Raises
+    ------
+    FetchRefused
+        If it is not an ``https`` URL of a host in the setting ``fetch_hosts``.
+    """
     remedy = "Only plain https URLs are fetched, as https://gracedb.ligo.org/x.fits"
     # urlsplit drops line ends and the like, and so would check another URL than was sent.
     if not re.fullmatch(r"[!-\[\]-~]{1,2048}", url):
-        raise FetchError(url, "is too long or has characters that a URL may not have", remedy)
+        raise FetchRefused(url, "is too long or has characters that a URL may not have", remedy)
     try:
         parts = urlsplit(url)
         port = parts.port or 443
     except ValueError as e:
-        raise FetchError(url, f"is not a URL: {e}", remedy) from None
+        raise FetchRefused(url, f"is not a URL: {e}", remedy) from None
     if parts.scheme != "https" or not parts.hostname:
-        raise FetchError(url, "is not an https URL", remedy)
+        raise FetchRefused(url, "is not an https URL", remedy)
     if "@" in parts.netloc:
-        raise FetchError(url, "has a user name in it", remedy)
+        raise FetchRefused(url, "has a user name in it", remedy)
     if port not in reach.ports:
-        raise FetchError(url, f"names port {port}", remedy)
+        raise FetchRefused(url, f"names port {port}", remedy)
     known = settings().fetch_hosts
     if parts.hostname.rstrip(".") not in known:
-        raise FetchError(
+        raise FetchRefused(
             url, f"is on the host {parts.hostname[:80]}, which is not in fetch_hosts",
             "If you trust that host, add it to fetch_hosts in the settings")
     return parts
@@ -227,7 +235,9 @@ def _get(
             connection.request("GET", target, headers={
                 "User-Agent": f"gwbroker/{__version__}", "Accept-Encoding": "identity",
                 "Connection": "close"})
-            found = _read(url, connection.getresponse(), limit)
+            # What is refused half way keeps its connection open otherwise.
+            with contextlib.closing(connection.getresponse()) as answer:
+                found = _read(url, answer, limit)
         except (OSError, http.client.HTTPException, ValueError) as e:
             why = f"took longer than {timeout:g} s" if over.is_set() or isinstance(
                 e, TimeoutError) else f"could not be fetched: {type(e).__name__}: {e}"
@@ -248,13 +258,13 @@ def _read(url: str, answer: http.client.HTTPResponse, limit: int) -> bytes | str
         raise FetchError(url, "comes compressed, though that was not asked for", remedy)
     promised = answer.length
     if promised is not None and promised > limit:
-        raise FetchError(url, f"has {promised} bytes, more than {limit}", remedy)
+        raise FetchRefused(url, f"has {promised} bytes, more than {limit}", remedy)
     pieces: list[bytes] = []
     size = 0
     while piece := answer.read(_CHUNK):
         size += len(piece)
         if size > limit:
-            raise FetchError(url, f"has more than {limit} bytes", remedy)
+            raise FetchRefused(url, f"has more than {limit} bytes", remedy)
         pieces.append(piece)
     if promised is not None and size != promised:
         raise FetchError(url, f"ended after {size} of {promised} bytes", "Try again later")

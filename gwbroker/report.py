@@ -53,7 +53,36 @@ class Embedded:
     """Which field of the notice holds it, as ``event.skymap`` or ``healpix_file``."""
 
 
-Localization = Cone | Ellipse | Polygon | Embedded
+@dataclass(frozen=True)
+class GBM:
+    """A position of Fermi GBM, whose systematic errors have a core and a tail, in degrees."""
+
+    ra: float
+    dec: float
+    radius: float
+    containment: float
+    located: str
+    """Who located it: ``flight``, ``ground`` or ``final``."""
+
+    earth: tuple[float, float, float] | None = None
+    """Where the spacecraft saw the Earth, and its radius: no burst comes from there."""
+
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A HEALPix FITS file that was fetched, and is kept among the products."""
+
+    path: str
+    """Below the folder of products."""
+
+    url: str
+    sha256: str
+
+
+Localization = Cone | Ellipse | Polygon | Embedded | GBM | Downloaded
+_SHAPES = (Cone, Ellipse, Polygon, Embedded, GBM, Downloaded)
 
 
 @dataclass(frozen=True)
@@ -83,6 +112,8 @@ class Report:
         What else a person wants to see: JSON values, numbers in the named units.
     flags : tuple of str
         What is wrong with the notice, each naming the field and the value.
+    maps : tuple of str
+        URLs of which one will have a better map, sooner or later; the best comes first.
     """
 
     kind: str
@@ -96,6 +127,7 @@ class Report:
     localization: Localization | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
 
 
 def pack(localization: Localization) -> dict[str, Any]:
@@ -113,9 +145,11 @@ def unpack(values: Mapping[str, Any]) -> Localization:
     """
     fields = dict(values)
     shape = fields.pop("shape", None)
-    for kind in (Cone, Ellipse, Polygon, Embedded):
+    for kind in _SHAPES:
         if kind.__name__ == shape:
             if kind is Polygon:
                 fields["corners"] = tuple((c[0], c[1]) for c in fields["corners"])
+            if kind is GBM and fields.get("earth") is not None:
+                fields["earth"] = tuple(fields["earth"])
             return kind(**fields)
     raise ValueError(f"a localization of shape {shape!r} is not known to this version")

@@ -23,7 +23,8 @@ class Containment:
     probability : float
         The probability that the true position is within the radius.
     errors : str
-        ``statistical``, ``statistical and systematic``, or ``not stated``.
+        ``statistical``, ``statistical and systematic``, or ``not stated``; and whether
+        gwbroker adds the systematic ones.
     source : str
         Who says so.
     """
@@ -44,13 +45,26 @@ class Containment:
 STATISTICAL = "statistical"
 BOTH = "statistical and systematic"
 UNSTATED = "not stated"
+ADDED = "statistical; the systematic ones are added"
+GBM = ("containment_probability 0.68 in its unified notices; added are {} deg for {} % of the"
+       " bursts and {} deg for the others, which hold 68 %: Connaughton et al. 2015, ApJS 216, 32;"
+       " Goldstein et al. 2020, ApJ 895, 40")
 
 TABLE = {
     "fermi-gbm": Containment(
-        "Fermi", "GBM", 0.68, STATISTICAL,
+        "Fermi", "GBM, subthreshold and tests", 0.68, STATISTICAL,
         "containment_probability 0.68 in its unified notices; 1 sigma in"
         " gcn.gsfc.nasa.gov/fermi.html; the systematic error (about 4 deg, with a tail to"
         " 14 deg) is not included: Connaughton et al. 2015, ApJS 216, 32"),
+    "fermi-gbm-flight": Containment(
+        "Fermi", "GBM, located on board", 0.68, ADDED,
+        GBM.format(7.52, 89.7, 55.6)),
+    "fermi-gbm-ground": Containment(
+        "Fermi", "GBM, located on the ground", 0.68, ADDED,
+        GBM.format(3.72, 80.4, 13.7)),
+    "fermi-gbm-final": Containment(
+        "Fermi", "GBM, final", 0.68, ADDED,
+        GBM.format(3.71, 90, 14.3)),
     "fermi-lat": Containment(
         "Fermi", "LAT", 0.90, STATISTICAL,
         f"{MISSION}fermi; gcn.gsfc.nasa.gov/fermi.html calls its typical errors 1 sigma"),

@@ -11,7 +11,7 @@ from ..streams.gcn import NoticeType
 from ..streams.subject import words
 from ..streams.voevent import VOEvent
 from ..tasks import events
-from . import classic, unified
+from . import classic, fermi_gbm, unified
 from .classic import Rule
 from .fields import Fields
 from .unified import load
@@ -20,9 +20,9 @@ N = NoticeType
 
 FERMI = {
     N.FERMI_GBM_ALERT: Rule("grb", "Fermi", alert="trigger"),
-    N.FERMI_GBM_FLT_POS: Rule("grb", "Fermi", "fermi-gbm", "initial"),
-    N.FERMI_GBM_GND_POS: Rule("grb", "Fermi", "fermi-gbm", "update"),
-    N.FERMI_GBM_FIN_POS: Rule("grb", "Fermi", "fermi-gbm", "update"),
+    N.FERMI_GBM_FLT_POS: Rule("grb", "Fermi", "fermi-gbm-flight", "initial"),
+    N.FERMI_GBM_GND_POS: Rule("grb", "Fermi", "fermi-gbm-ground", "update"),
+    N.FERMI_GBM_FIN_POS: Rule("grb", "Fermi", "fermi-gbm-final", "update"),
     N.FERMI_GBM_POS_TEST: Rule("grb", "Fermi", "fermi-gbm", "test"),
     N.FERMI_GBM_SUBTHRESH: Rule("grb", "Fermi", "fermi-gbm", "subthreshold"),
     N.FERMI_LAT_POS_INI: Rule("grb", "Fermi", "fermi-lat", "initial"),
@@ -120,7 +120,7 @@ def read_classic(notice: Notice) -> Report:
     NoticeError
         If it is not one.
     """
-    return classic.read(notice, TYPES, _facts)
+    return fermi_gbm.of_packet(notice, classic.read(notice, TYPES, _facts))
 
 
 def _facts(packet: VOEvent, fields: Fields) -> Mapping[str, object]:
@@ -145,7 +145,8 @@ def _facts(packet: VOEvent, fields: Fields) -> Mapping[str, object]:
 
 def read_fermi_gbm(notice: Notice) -> Report:
     """Return what a unified notice of Fermi GBM says."""
-    return unified.read(notice, kind="grb", label="Fermi", containment="fermi-gbm")
+    report = unified.read(notice, kind="grb", label="Fermi", containment="fermi-gbm")
+    return fermi_gbm.of_json(notice, report)
 
 
 def read_fermi_flare(notice: Notice) -> Report:

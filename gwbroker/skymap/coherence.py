@@ -11,7 +11,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from ..errors import SkyMapError
 from . import alt, canvas, contour, graticule
 from .combine import product
 from .frame import Frame, frame
@@ -22,6 +21,9 @@ from .sheet import Lines, Sampled, Sheet
 from .summary import Summary, summarize
 from .theme import Theme
 from .theme import theme as theme_of
+
+APART = 1e-3
+"""Maps with a smaller overlap integral exclude each other: the smaller region is enlarged."""
 
 _WIDTH, _HEIGHT = 13.0, 5.3
 _DASHES = (False, True)
@@ -63,7 +65,7 @@ def coherence(
     agreement = overlap(a, b)
     summaries = summarize(a), summarize(b)
     maps, paints = (a, b), (colours.first, colours.other)
-    shown = _meeting(a, b, summaries)
+    shown = _meeting(a, b, summaries, agreement)
     names = [canvas.printable(t, 28) or f"map {n}" for n, t in enumerate(titles, 1)]
     with canvas.drawing():
         figure = canvas.new_figure(_WIDTH, _HEIGHT, colours)
@@ -132,14 +134,15 @@ def alt_text(
     return f"Two sky maps on one sky; their overlap integral is {said}. {' '.join(parts)}"
 
 
-def _meeting(a: SkyMap, b: SkyMap, summaries: tuple[Summary, Summary]) -> Frame:
+def _meeting(
+    a: SkyMap, b: SkyMap, summaries: tuple[Summary, Summary], agreement: float,
+) -> Frame:
     """Return the part of the sky where both maps have probability, or the smaller region."""
     smaller = a if summaries[0].area_90 <= summaries[1].area_90 else b
-    try:
-        return frame(product(a, b, distances="none"), margin=1.6)
-    except SkyMapError:
-        # They exclude each other.
+    if agreement < APART:
+        # Where their faint tails meet there is nothing to be seen.
         return frame(smaller, margin=1.6)
+    return frame(product(a, b, distances="none"), margin=1.6)
 
 
 def _regions(axes: Axes, sampled: Sampled, theme: Theme, paint: str, dashed: bool) -> Lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -12,7 +11,7 @@ import numpy as np
 from ..errors import SkyMapError
 from .joint import joint
 from .multiorder import Floats, SkyMap
-from .overlap import total
+from .overlap import integral
 from .regions import distance
 from .siblings import merge_alike
 from .sweep import Common, common
@@ -86,6 +85,9 @@ def combine(
             other = replace(other, distmu=None, distsigma=None, distnorm=None)
         found, factor = _pair(found, other, name)
         overlap *= factor
+    if len(maps) > 2 and distances == "joint" and sum(each.has_distance for each in maps) > 1:
+        # From the third map on, agreement in distance was among the positions' probabilities.
+        overlap = combine(maps, "none", names).overlap
     history = tuple(dict.fromkeys(line for each in maps for line in each.history))
     return Combination(replace(found, meta=_meta(maps, found), history=history), overlap)
 
@@ -94,8 +96,7 @@ def _pair(a: SkyMap, b: SkyMap, name: str) -> tuple[SkyMap, float]:
     """Return the product of two maps, and their overlap by position."""
     cells = common(a, b)
     both = a.probdensity[cells.ia] * b.probdensity[cells.ib]
-    whole = total("the first map", a) * total("the second map", b)
-    overlap = 4 * math.pi * float((cells.area * both).sum()) / whole
+    overlap = integral(a, b, cells, both)
     if not overlap > 0:
         raise SkyMapError(
             name, "the overlap is 0: it excludes every position that the maps before it allow, so"

@@ -18,12 +18,17 @@ START = b"SIMPLE  ="
 MOST = 999
 """Most axes and most columns that there may be (FITS standard 4.0, sections 4.4.1 and 7.3.1)."""
 
+CARDS = 10_000
+"""Most cards of one header; 999 columns with all that can be said of them need fewer."""
+
 MEMBERS = 10_000
 """Most gzip members in one file; tools that write many put 64 KiB into each."""
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 64 * 1024
 _CARD = 80
+_BLOCK = 36
+# Cards in a block of 2880 bytes; every header begins with a new block.
 _COUNTS = re.compile(rb"(NAXIS\d{0,3}|PCOUNT|GCOUNT|TFIELDS) {0,3}= *([^ /]{1,70})")
 _BEGIN = np.array([b"NAXI", b"PCOU", b"GCOU", b"TFIE"])
 
@@ -43,6 +48,9 @@ def load(path: str | os.PathLike[str], name: str, limit: int) -> bytes:
             return f.read(min(known, limit) + 1) if known else drain(f, limit)
     except OSError as e:
         raise SkyMapError(name, f"cannot be read: {e.strerror}") from e
+    except ValueError as e:
+        # The path has a zero byte in it.
+        raise SkyMapError(repr(name), f"cannot be read: {e}") from None
 
 
 def drain(stream: BinaryIO, limit: int) -> bytes:
@@ -116,7 +124,8 @@ def check_counts(content: bytes, name: str) -> None:
     """Refuse a file that promises more axes or columns than there may be, or negative sizes.
 
     astropy would make a list as long as the header says, and of a part of negative size it
-    would go back in the file and read it again, for ever.
+    would go back in the file and read it again, for ever. Of a header of a megabyte it makes
+    an object for each card, in a time that grows with their square, and many parts cost as much.
 
     Raises
     ------
@@ -127,6 +136,14 @@ def check_counts(content: bytes, name: str) -> None:
     # the few places that look like one are found without reading all the data as text.
     cards = np.frombuffer(content, np.dtype((np.void, _CARD)), len(content) // _CARD)
     starts = np.ndarray(len(cards), "S4", cards, strides=(_CARD,))
+    parts = _BLOCK * np.flatnonzero(starts[::_BLOCK] == b"XTEN")
+    if len(parts) > MOST:
+        raise SkyMapError(name, f"has {len(parts)} parts, more than {MOST}")
+    for part in (0, *parts):
+        header = starts[part : part + CARDS + 1]
+        if len(header) > CARDS and not (header == b"END ").any():
+            raise SkyMapError(
+                name, f"the header at byte {part * _CARD} has more than {CARDS} cards")
     for number in np.flatnonzero(np.isin(starts, _BEGIN)):
         place = int(number) * _CARD
         card = _COUNTS.match(content, place, place + _CARD)

@@ -14,6 +14,9 @@ from . import fits
 from .atomic import write_whole
 from .multiorder import SkyMap
 
+PARTS = 1_000_000
+"""Most values in the JSON; each may take as much memory as twenty bytes of the file and more."""
+
 FIELDS = ("event.skymap", "skymap", "healpix_file")
 """Where a map is looked for: LIGO/Virgo/KAGRA alerts, our own, GCN's unified schema."""
 
@@ -36,8 +39,13 @@ def read(content: bytes, name: str = "sky map", limit: int = fits.INSIDE) -> Sky
     Raises
     ------
     SkyMapError
-        If it is not JSON, has no map or an invalid one; names the field.
+        If it is not JSON, has more than `PARTS` values, no map or an invalid one; names the
+        field.
     """
+    # There is nothing of this in base64, so that a map of any size counts as one.
+    parts = sum(content.count(mark) for mark in (b",", b"[", b"{"))
+    if parts > PARTS:
+        raise SkyMapError(name, f"has {parts} values in its JSON, more than {PARTS}")
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as e:

@@ -45,6 +45,8 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> SkyMap:
     """
     if os.fspath(path) == "-":
         name = name or "standard input"
+        if sys.stdin is None:
+            raise SkyMapError(name, "is closed: give a file, or send one into it")
         data = content.drain(sys.stdin.buffer, LIMIT)
     else:
         name = name or os.fspath(path)

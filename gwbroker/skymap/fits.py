@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from astropy import units
 from astropy.io import fits
 
 from ..errors import SkyMapError
@@ -17,7 +18,7 @@ from . import header as extras
 from .atomic import write_whole
 from .content import check_counts, check_start, inflate, load
 from .flat import merge
-from .multiorder import SkyMap, check_columns
+from .multiorder import DEEPEST, SkyMap, check_columns
 from .table import Table, table
 
 LIMIT = 512 * 2**20
@@ -25,6 +26,9 @@ LIMIT = 512 * 2**20
 
 INSIDE = 128 * 2**20
 """The same for a map that came inside a message: a small one can inflate a thousandfold."""
+
+UNITS = {"PROBDENSITY": "sr-1", "DISTMU": "Mpc", "DISTSIGMA": "Mpc", "DISTNORM": "Mpc-2"}
+"""Units in which numbers are read; a column that says nothing has them."""
 
 EQUATORIAL = ("C", "EQUATORIAL", "CELESTIAL", "ICRS", "FK5", "J2000")
 """Values of COORDSYS that mean right ascension and declination."""
@@ -77,6 +81,9 @@ def read(
     coordinates = str(found.structure.get("COORDSYS") or "C").strip()
     if coordinates.upper() not in EQUATORIAL:
         raise SkyMapError(name, f"COORDSYS is {coordinates!r}, only equatorial maps are read")
+    for column, unit in UNITS.items():
+        if _is_other_unit(said := found.units.get(column, ""), unit):
+            raise SkyMapError(name, f"is in {said}, only {unit} is read: convert it", column)
     if "UNIQ" in found.columns:
         return _multiorder(name, found).validate(name)
     return _flat(name, found)
@@ -164,13 +171,27 @@ def from_columns(
         raise SkyMapError(name, f"holds {uniq.dtype} instead of integers", "UNIQ")
     if "PROBDENSITY" not in columns:
         raise SkyMapError(name, "is missing", "PROBDENSITY")
-    # A cell number beyond 63 bits wraps to a negative one, which is refused as well.
+    if uniq.dtype == np.uint64 and (beyond := uniq > np.uint64(2**63 - 1)).any():
+        # Read as one with a sign, it would be another number.
+        row = int(np.argmax(beyond))
+        raise SkyMapError(name, f"{uniq[row]} in row {row} lies deeper than level {DEEPEST}", "UNIQ")
     values: dict[str, npt.NDArray[Any]] = {"uniq": uniq.astype(np.int64)}
     for column in ("probdensity", *DISTANCES):
         if (upper := column.upper()) in columns:
             values[column] = numbers(name, upper, columns[upper]).astype(np.float64)
     check_columns(name, values)
     return SkyMap(**values, meta=meta, history=history)
+
+
+def _is_other_unit(said: str, expected: str) -> bool:
+    """Tell whether a unit is known to be another one; what astropy cannot read is let pass."""
+    if said.replace(" ", "") in ("", expected):
+        return False
+    found = units.Unit(said, parse_strict="silent")
+    if isinstance(found, units.UnrecognizedUnit):
+        return False
+    wanted = units.Unit(expected)
+    return not found.is_equivalent(wanted) or not np.isclose(found.to(wanted), 1, rtol=1e-9)
 
 
 def _ordering(found: Table) -> str:

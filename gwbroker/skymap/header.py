@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -23,8 +25,31 @@ _MORE = "  "
 
 def ascii_only(text: str) -> str:
     """Return text as a FITS header can hold it: printable ASCII only."""
-    plain = text.encode("ascii", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in plain)
+    return printable(text.encode("ascii", "backslashreplace").decode())
+
+
+def printable(text: str) -> str:
+    """Return text without characters that would do something to a terminal."""
+    return text if text.isprintable() else "".join(
+        c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def plain(meta: Mapping[str, Any]) -> dict[str, str | bool | int | float]:
+    """Return the keywords that are kept, as Python's own text and numbers, in their order.
+
+    Numbers of numpy are such numbers too; what is not finite or neither text nor a number is
+    left out.
+    """
+    kept: dict[str, str | bool | int | float] = {}
+    for keyword in KEYWORDS:
+        value = meta.get(keyword)
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, str):
+            kept[keyword] = printable(value)
+        elif isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+            kept[keyword] = value
+    return kept
 
 
 def lines(history: Iterable[str], provenance: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -64,17 +89,17 @@ def cards(history: Iterable[str]) -> list[str]:
 
 def history(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the history whose HISTORY cards have these texts: the reverse of `cards`."""
-    found: list[str] = []
+    found: list[list[str]] = []
     last = 0
     for text in texts:
         whole = str(text).rstrip()
         # Only a card that is full can go on; others' indented lines stay lines.
         if found and last >= WIDTH - 1 and whole.startswith(_MORE):
-            found[-1] += whole[len(_MORE) :]
+            found[-1].append(whole[len(_MORE) :])
         else:
-            found.append(whole)
+            found.append([whole])
         last = len(whole)
-    return tuple(found)
+    return tuple("".join(parts) for parts in found)
 
 
 def read(header: fits.Header) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -82,21 +107,16 @@ def read(header: fits.Header) -> tuple[dict[str, object], tuple[str, ...]]:
     meta: dict[str, object] = {}
     for keyword in KEYWORDS:
         with contextlib.suppress(KeyError, ValueError, fits.VerifyError):
-            if isinstance(value := header[keyword], (str, bool, int, float)):
-                meta[keyword] = value
+            meta[keyword] = header[keyword]
     told: tuple[str, ...] = ()
     with contextlib.suppress(KeyError, ValueError, fits.VerifyError):
         told = history(ascii_only(str(each)) for each in header["HISTORY"])
-    return meta, told
+    return dict(plain(meta)), told
 
 
 def write(header: fits.Header, meta: Mapping[str, object], told: Iterable[str]) -> None:
     """Put keywords and history into a header."""
-    for keyword in KEYWORDS:
-        value = meta.get(keyword)
-        if isinstance(value, str):
-            header[keyword] = ascii_only(value)
-        elif isinstance(value, (bool, int)) or (isinstance(value, float) and np.isfinite(value)):
-            header[keyword] = value
+    for keyword, value in plain(meta).items():
+        header[keyword] = ascii_only(value) if isinstance(value, str) else value
     for text in cards(told):
         header.add_history(text)

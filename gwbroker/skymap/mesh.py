@@ -78,3 +78,17 @@ def tangent(ra: float, dec: float) -> tuple[Floats, Floats, Floats]:
     east = np.array([-np.sin(a), np.cos(a), 0.0])
     north = np.array([-np.sin(d) * np.cos(a), -np.sin(d) * np.sin(a), np.cos(d)])
     return centre, east, north
+
+
+def near(theta: Floats, sigma: float, finest: float) -> Floats:
+    """Return the widest cell wanted inside: `finest`, and finer still close to the middle.
+
+    The most probable position is the centre of a cell, and is to be near the one given.
+    """
+    return np.asarray(np.clip(theta / 2, sigma / 100, finest), np.float64)
+
+
+def angle(vectors: Floats, centre: Floats) -> Floats:
+    """Return angles between unit vectors and one of them, rad, exact for small ones."""
+    chord = np.sqrt(np.square(vectors - centre).sum(axis=-1))
+    return np.asarray(2 * np.arcsin(np.minimum(chord / 2, 1)), np.float64)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import SkyMapError
 from .multiorder import Floats, SkyMap
-from .sweep import common
+from .sweep import Common, common
 
 
 def overlap(a: SkyMap, b: SkyMap) -> float:
@@ -36,9 +36,23 @@ def overlap(a: SkyMap, b: SkyMap) -> float:
         If cells overlap or are missing, or a density is not finite or negative.
     """
     cells = common(a, b)
-    both = cells.area * a.probdensity[cells.ia] * b.probdensity[cells.ib]
+    return integral(a, b, cells, a.probdensity[cells.ia] * b.probdensity[cells.ib])
+
+
+def integral(a: SkyMap, b: SkyMap, cells: Common, both: Floats) -> float:
+    """Return the overlap integral of two maps; `both` is their product in the common cells.
+
+    Raises
+    ------
+    SkyMapError
+        As `overlap`.
+    """
     whole = total("the first map", a) * total("the second map", b)
-    return 4 * math.pi * float(both.sum()) / whole
+    for each in (a, b):
+        if (each.probdensity == each.probdensity[0]).all():
+            # A map that knows nothing: not nearly 1, as the rounded sum would be.
+            return 1.0
+    return 4 * math.pi * float((cells.area * both).sum()) / whole
 
 
 def overlap_at(skymap: SkyMap, ra: npt.ArrayLike, dec: npt.ArrayLike) -> Floats:

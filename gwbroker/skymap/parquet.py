@@ -51,6 +51,7 @@ def read(content: bytes, name: str = "sky map", limit: int = LIMIT) -> SkyMap:
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         wanted = _wanted(file, name)
+        _check_kinds(file, wanted, name)
         _check_size(file, set(wanted.values()), name, limit)
         table = file.read(columns=list(wanted.values()))
         metadata = file.schema_arrow.metadata or {}
@@ -82,8 +83,9 @@ def write(
                  metadata={"unit": units[column]} if column in units else None)
         for column, values in arrays.items()
     ]
-    kept = {"meta": dict(skymap.meta), "history": header.lines(skymap.history, provenance)}
-    schema = pa.schema(fields, {_KEY: json.dumps(kept, default=str)})
+    kept = {"meta": header.plain(skymap.meta),
+            "history": header.lines(skymap.history, provenance)}
+    schema = pa.schema(fields, {_KEY: json.dumps(kept)})
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays, schema=schema), buffer, compression="zstd")
     write_whole(path, buffer.getvalue())
@@ -107,6 +109,31 @@ def _wanted(file: pq.ParquetFile, name: str) -> dict[str, str]:
     return wanted
 
 
+def _check_kinds(file: pq.ParquetFile, wanted: Mapping[str, str], name: str) -> None:
+    """Refuse columns of other than numbers, unread: a small file may repeat a long text often."""
+    rows = file.metadata.num_rows
+    for upper, own in wanted.items():
+        kind = file.schema_arrow.field(own).type
+        if _is_list(kind) or _is_text(kind):
+            if rows != 1:
+                raise SkyMapError(
+                    name, f"holds {rows} {'texts' if _is_text(kind) else 'lists'}: one map is read,"
+                    " write each to its own file", upper)
+            kind = kind.value_type if _is_list(kind) else pa.int64()
+        if not (pa.types.is_integer(kind) or
+                (upper != "UNIQ" and pa.types.is_floating(kind))):
+            kinds = "integers" if upper == "UNIQ" else "numbers"
+            raise SkyMapError(name, f"holds {kind} instead of {kinds}", upper)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _check_size(file: pq.ParquetFile, wanted: set[str], name: str, limit: int) -> None:
     """Refuse a small file that inflates to a large one."""
     size = 0
@@ -115,30 +142,21 @@ def _check_size(file: pq.ParquetFile, wanted: set[str], name: str, limit: int) -
         for number in range(row_group.num_columns):
             chunk = row_group.column(number)
             if chunk.path_in_schema.partition(".")[0] in wanted:
-                size += max(8 * chunk.num_values, chunk.total_uncompressed_size)
+                # A digit and a comma of text become a number of 8 bytes.
+                grows = 4 if chunk.physical_type == "BYTE_ARRAY" else 1
+                size += max(8 * chunk.num_values, grows * chunk.total_uncompressed_size)
     if size > limit:
         raise SkyMapError(name, f"is larger than {limit} bytes after decompression")
 
 
 def _numbers(column: pa.ChunkedArray, upper: str, name: str) -> npt.NDArray[Any]:
-    kind = column.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_string(kind) \
-            or pa.types.is_large_string(kind):
-        if len(column) != 1:
-            raise SkyMapError(
-                name, f"holds {len(column)} lists: one map is read, write each to its own file",
-                upper,
-            )
-        if (one := column[0]).as_py() is None:
+    if _is_list(column.type) or _is_text(column.type):
+        one = column[0]
+        if not one.is_valid:
             raise SkyMapError(name, "is null", upper)
         if isinstance(one, pa.StringScalar | pa.LargeStringScalar):
             return _literal(one.as_py(), upper, name)
         column = one.values
-    integers = upper == "UNIQ"
-    if not (pa.types.is_integer(column.type) or
-            (not integers and pa.types.is_floating(column.type))):
-        kinds = "integers" if integers else "numbers"
-        raise SkyMapError(name, f"holds {column.type} instead of {kinds}", upper)
     if column.null_count:
         if upper in ("UNIQ", "PROBDENSITY"):
             row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
@@ -155,11 +173,15 @@ def _literal(text: str, upper: str, name: str) -> npt.NDArray[Any]:
     """Read an array as PostgreSQL writes it: ``{1,2,3}``."""
     if not (text.startswith("{") and text.endswith("}")):
         raise SkyMapError(name, f"holds text, {text[:20]!r}, and not numbers or an array", upper)
-    parts = text[1:-1].split(",") if len(text) > 2 else []
+    # Numbers as objects of Python would take ten times the memory.
+    parts = pc.split_pattern(pa.array([text[1:-1] or None], pa.large_string()), ",")[0].values
     try:
-        return np.array(parts, np.int64 if upper == "UNIQ" else np.float64)
-    except (ValueError, OverflowError) as e:
+        cast = pc.utf8_trim_whitespace(parts or pa.array([], pa.string())).cast(
+            pa.int64() if upper == "UNIQ" else pa.float64())
+    except pa.ArrowInvalid as e:
         raise SkyMapError(name, f"is not an array of numbers: {e}", upper) from None
+    values: npt.NDArray[Any] = cast.to_numpy(zero_copy_only=False)
+    return values
 
 
 def _kept(text: bytes) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -171,6 +193,6 @@ def _kept(text: bytes) -> tuple[dict[str, object], tuple[str, ...]]:
     meta = kept.get("meta") if isinstance(kept, dict) else None
     told = kept.get("history") if isinstance(kept, dict) else None
     return (
-        {k: v for k, v in meta.items() if k in header.KEYWORDS} if isinstance(meta, dict) else {},
-        tuple(str(line) for line in told) if isinstance(told, list) else (),
+        dict(header.plain(meta)) if isinstance(meta, dict) else {},
+        tuple(header.printable(str(line)) for line in told) if isinstance(told, list) else (),
     )

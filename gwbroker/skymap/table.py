@@ -40,12 +40,15 @@ class Table:
         What else it says, see `SkyMap.meta`.
     history : tuple of str
         Its HISTORY.
+    units : mapping
+        What units the columns say that they are in, by upper-case name.
     """
 
     columns: Mapping[str, npt.NDArray[Any]]
     structure: Mapping[str, object]
     meta: Mapping[str, object]
     history: tuple[str, ...]
+    units: Mapping[str, str]
 
 
 def table(content: bytes, name: str) -> Table:
@@ -91,7 +94,8 @@ def _table(content: bytes, name: str) -> Table:
         columns = _columns(content, chosen, names)
         # Cards are parsed when asked for, so all that can fail is asked for here.
         structure = {k: chosen.header[k] for k in _STRUCTURE if k in chosen.header}
-        return Table(columns, structure, *extras.read(chosen.header))
+        units = {c.upper(): str(chosen.columns[c].unit or "").strip() for c in names}
+        return Table(columns, structure, *extras.read(chosen.header), units)
 
 
 def _columns(

@@ -14,7 +14,7 @@ from gwbroker.handlers import (
     neutrinos,
     other_voevents,
 )
-from gwbroker.report import Cone, Ellipse, Embedded, Polygon
+from gwbroker.report import GBM, Cone, Ellipse, Embedded, Polygon
 from gwbroker.streams.subject import identify
 
 N = "gcn-notices/"
@@ -29,7 +29,7 @@ MESSAGES = {
     "voevent/AMON.xml":
         (nu.read_classic, "neutrino", "icecube:136973_28816141", "real", Cone),
     "voevent/GRB180116A_Fermi_GBM_Gnd_Pos.xml":
-        (grb.read_classic, "grb", "fermi:537755817", "real", Cone),
+        (grb.read_classic, "grb", "fermi:537755817", "real", GBM),
     "voevent/GW190425_initial.xml": (gw.read_classic, "gw", "gw:S190425z", "real", None),
     "voevent/MOA_Lensing_Event_2015-07-10T14_50_54.00.xml":
         (other_voevents.read_any, "optical", "moa:201500354", "real", None),
@@ -46,11 +46,11 @@ MESSAGES = {
     N + "einstein_probe.wxt.alert.example.json":
         (grb.read_einstein_probe, "xray", "ep:01708973486", "real", Cone),
     N + "fermi.gbm.trigger.final.example.json":
-        (grb.read_fermi_gbm, "grb", "fermi:745121685", "real", Cone),
+        (grb.read_fermi_gbm, "grb", "fermi:745121685", "real", GBM),
     N + "fermi.gbm.trigger.flight2.example.json":
         (grb.read_fermi_gbm, "grb", "fermi:745121685", "real", Cone),
     N + "fermi.gbm.trigger.ground1.example.json":
-        (grb.read_fermi_gbm, "grb", "fermi:745121685", "real", Cone),
+        (grb.read_fermi_gbm, "grb", "fermi:745121685", "real", GBM),
     N + "fermi.lat.flare.example.json":
         (grb.read_fermi_flare, "other", "fermi-lat:OQ 334:2025-11-20", "real", None),
     N + "icecube.single_neutrino_alerts.gold_bronze_track_alerts.example.json":

@@ -1,5 +1,6 @@
 """The product of maps, against flat maps of healpy and numerical integrals over distance."""
 
+import itertools
 from dataclasses import replace
 
 import healpy as hp
@@ -49,6 +50,13 @@ def test_the_product_of_three_maps_does_not_depend_on_their_order():
     flat /= flat.sum() * hp.nside2pixarea(2**5)
     for order in ((a, b, c), (c, a, b), (b, c, a)):
         assert pixels(product(*order), 5) == pytest.approx(flat, rel=1e-11)
+
+
+def test_the_overlap_of_three_maps_is_that_of_positions_whatever_their_distances_and_order():
+    maps = [with_distance(scattered(seed, level=1, depth=3), seed) for seed in (1, 2, 3)]
+    expected = combine(maps, "none").overlap
+    for order in itertools.permutations(maps):
+        assert combine(order).overlap == pytest.approx(expected, rel=1e-11)
 
 
 def test_an_isotropic_map_changes_nothing_and_splits_no_cell():

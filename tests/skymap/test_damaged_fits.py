@@ -114,3 +114,29 @@ def test_a_file_larger_than_the_limit_is_refused(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SkyMapError, match=r"none.fits: cannot be read: No such file"):
         fits.read(tmp_path / "none.fits")
+
+
+def _with_cards(content, card, number):
+    """Return a file whose table's header has a card so many times more."""
+    begin = content.find(b"XTENSION")
+    end = content.find(b"END".ljust(80), begin)
+    header = content[begin:end] + card.ljust(80) * number + b"END".ljust(80)
+    data = content[begin + -(-(end + 80 - begin) // 2880) * 2880 :]
+    return content[:begin] + header.ljust(-(-len(header) // 2880) * 2880) + data
+
+
+@pytest.mark.parametrize("card", [b"HISTORY   and so on", b"COMMENT words", b"KEY     = 'a&'"])
+def test_a_header_without_end_in_sight_is_refused_before_it_costs_minutes(multiorder, simple, card):
+    with pytest.raises(SkyMapError, match="header at byte 2880 has more than 10000 cards"):
+        fits.read(_with_cards(multiorder(simple), card, 12_000))
+    few = fits.read(_with_cards(multiorder(simple), b"HISTORY a line", 500))
+    assert few.history[-1] == "a line"
+
+
+def test_a_file_of_a_thousand_parts_is_refused(multiorder, simple):
+    content = multiorder(simple)
+    part = io.BytesIO()
+    astropy_fits.HDUList([astropy_fits.PrimaryHDU(), astropy_fits.ImageHDU()]).writeto(part)
+    with pytest.raises(SkyMapError, match="has 1001 parts, more than 999"):
+        fits.read(content + part.getvalue()[2880:] * 1000)
+    assert fits.read(content + part.getvalue()[2880:] * 3).cells == simple.cells

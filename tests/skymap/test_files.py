@@ -230,3 +230,14 @@ def test_a_folder_and_a_url_are_no_files(tmp_path):
         files.load(tmp_path)
     with pytest.raises(SkyMapError, match="is a URL: download it and read the file"):
         files.load("https://example.org/map.fits")
+
+
+def test_a_standard_input_that_is_closed_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SkyMapError, match="^standard input: is closed: give a file"):
+        files.load("-")
+
+
+def test_a_path_that_no_file_can_have_is_refused():
+    with pytest.raises(SkyMapError, match="^'a\\\\x00b': cannot be read: embedded null byte"):
+        files.load("a\0b")
