@@ -13,6 +13,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ def _broker(scene: Scene, alert: dict[str, Any], rounds: int) -> Iterator[Result
         areas, pictures = [], []
         for number in range(rounds + 1):
             name = f"S240101{chr(97 + number)}"
-            payload = json.dumps({**alert, "superevent_id": name}).encode()
+            # An alert that was issued long ago would wait behind live ones.
+            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            payload = json.dumps({**alert, "superevent_id": name, "time_created": now}).encode()
             kafka.publish("igwn.gwalert", payload)
             to_areas, to_pictures = _until_drawn(scene, name)
             # The first one finds everything cold.

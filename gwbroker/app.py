@@ -19,7 +19,11 @@ from .wire import PRIORITIES, install
 # Named as strings, so that the graph of imports has no circle.
 MODULES = (
     "gwbroker.jobs",
+    "gwbroker.tasks.annotations",
+    "gwbroker.tasks.coincidences",
+    "gwbroker.tasks.downloads",
     "gwbroker.tasks.events",
+    "gwbroker.tasks.plans",
     "gwbroker.tasks.skymaps",
     "gwbroker.tasks.upkeep",
     "gwbroker.listeners.kafka",
@@ -28,7 +32,10 @@ MODULES = (
 )
 
 HEAVY = ("healpy", "astropy.io.fits", "matplotlib.figure", "gwbroker.skymap.plot",
-         "gwbroker.skymap.fits", "gwbroker.skymap.regions", "gwbroker.skymap.make")
+         "gwbroker.skymap.fits", "gwbroker.skymap.regions", "gwbroker.skymap.make",
+         "gwbroker.skymap.alt", "gwbroker.skymap.occultation", "gwbroker.skymap.overlap",
+         # What is not urgent comes last.
+         "gwbroker.skymap.volumeplot", "gwbroker.skymap.view", "gwbroker.skymap.coherence")
 """What the OpenMP worker imports before its first job, because it takes seconds."""
 
 

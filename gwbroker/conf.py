@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -30,7 +29,9 @@ from pydantic_settings import (
 )
 
 from .errors import ConfigError
+from .followup import CoincidenceTable, TelescopeTable
 from .masks import SECRET_WORDS, mask_url
+from .sockets import redis_socket
 from .sources import (
     PRESETS,
     KafkaCluster,
@@ -40,8 +41,9 @@ from .sources import (
 )
 
 __all__ = [
-    "PRESETS", "SECRET_WORDS", "KafkaCluster", "Settings", "VOEventBroadcaster", "VOEventBroker",
-    "VOEventReceiver", "config_file", "mask_url", "origins", "settings",
+    "PRESETS", "SECRET_WORDS", "CoincidenceTable", "KafkaCluster", "Settings", "TelescopeTable",
+    "VOEventBroadcaster", "VOEventBroker", "VOEventReceiver", "config_file", "mask_url", "origins",
+    "settings",
 ]
 
 PREFIX = "GWBROKER_"
@@ -91,7 +93,21 @@ class Settings(BaseSettings):
          "roc.icecube.wisc.edu"),
         description="The only hosts from which a URL in a notice may be fetched.")
 
-    @field_validator("handlers", "fetch_hosts", mode="before")
+    catalogues: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Catalogues of galaxies (`gwbroker catalogue list`) that are ranked for "
+                        "each map: names, or folders.")
+    sites: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Sites for which is worked out how much of a map they see tonight: known "
+                        "names, as paranal, or longitude, latitude and height, as `-70.4 -24.6 "
+                        "2635`.")
+    coincidences: tuple[CoincidenceTable, ...] = Field(
+        (), description="Pairs of kinds of events to compare, beside those that are known; they "
+                        "come first.")
+    telescopes: dict[str, TelescopeTable] = Field(
+        default_factory=dict, description="Telescopes that get a plan for each map, one table "
+                                          "each.")
+
+    @field_validator("handlers", "fetch_hosts", "catalogues", "sites", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -148,17 +164,8 @@ class Settings(BaseSettings):
 
     @property
     def redis_socket(self) -> Path:
-        """Unix socket of the embedded Redis; short, because the system allows about 100 bytes."""
-        direct = self.home / "run" / "redis.sock"
-        if len(os.fsencode(direct)) < 100:
-            return direct
-        import hashlib
-        import tempfile
-
-        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"gwbroker-{os.getuid()}"
-        _refuse_foreign(folder)
-        return folder / f"{name}.sock"
+        """Unix socket of the embedded Redis."""
+        return redis_socket(self.home)
 
     @property
     def ledger_url(self) -> str:
@@ -177,19 +184,6 @@ class Settings(BaseSettings):
         ours = tuple(n for n in ("vtp_receiver", "vtp_broadcaster") if getattr(self, n))
         kafka = (name for n, c in self.kafka.items() for name in c.reader_names(f"kafka.{n}"))
         return (*kafka, *(f"vtp.{n}" for n in self.vtp), *ours)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse a folder that somebody else has made: its Redis would not be ours."""
-    try:
-        found = folder.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ConfigError(
-            "home", "the socket of the embedded Redis",
-            f"{folder} must be a folder that is yours and that nobody else can open",
-            "Remove it, or set GWBROKER_HOME to a shorter path")
 
 
 def config_file() -> Path | None:
@@ -263,7 +257,8 @@ def _explain(error: ValidationError) -> ConfigError:
     model: Any = Settings
     if first["type"] == "extra_forbidden":
         problem = "is not a setting"
-        models = {"kafka": KafkaCluster, "vtp": VOEventBroker,
+        models = {"kafka": KafkaCluster, "vtp": VOEventBroker, "telescopes": TelescopeTable,
+                  "coincidences": CoincidenceTable,
                   "vtp_receiver": VOEventReceiver, "vtp_broadcaster": VOEventBroadcaster}
         if len(location) > 1 and location[0] in models:
             model = models[location[0]]

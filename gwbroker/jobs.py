@@ -24,13 +24,15 @@ from .errors import HandlerError, LedgerUnavailable
 from .ledger import jobs as rows
 from .ledger.engine import read, write
 from .ledger.jobs import Draft, Sendable
+from .process import cores as threads
+from .progress import progress
 from .running import current_notice, idempotency_key, transaction
 from .streams.registry import check_options
 
 __all__ = [
     "Callee", "Outbox", "callee", "callees", "current_notice", "handlers", "idempotency_key",
-    "name_of", "outbox", "register", "retry", "run", "send", "stay_here", "submit", "sweep",
-    "task", "transaction",
+    "name_of", "outbox", "progress", "register", "retry", "run", "send", "stay_here", "submit",
+    "sweep", "task", "threads", "transaction",
 ]
 
 log = logging.getLogger(__name__)
@@ -97,12 +99,14 @@ class Outbox:
     def submit(
         self, function: Callable[..., Any] | str, *args: Any, key: str | None = None,
         serial: str | None = None, notice: int | None = None, delay: float = 0.0,
+        urgent: bool = True,
     ) -> None:
         """Submit a call of a task with JSON values; see `submit`."""
         name = function if isinstance(function, str) else name_of(function)
         # What an old message sets off is as little urgent, and belongs to the same replay.
         by = running.current()
         priority, replay = (by.priority, by.replay) if by is not None else (0, None)
+        priority = priority if urgent else 1
         self.add([Draft(name, callee(name).queue, notice, args, running.with_label(key, replay),
                         serial, delay, priority=priority, replay=replay)])
 
@@ -133,6 +137,7 @@ def outbox(durable: bool = True) -> Iterator[Outbox]:
 def submit(
     function: Callable[..., Any] | str, *args: Any, key: str | None = None,
     serial: str | None = None, notice: int | None = None, delay: float = 0.0,
+    urgent: bool = True,
 ) -> None:
     """Submit a call of a task; it is remembered until it is done or dead.
 
@@ -150,6 +155,9 @@ def submit(
         The notice that it is about.
     delay : float
         Seconds before which it does not start.
+    urgent : bool
+        If not, it starts when nothing live waits on its queue, and a second later at the
+        soonest: enrichment, after people were told.
 
     Raises
     ------
@@ -157,7 +165,8 @@ def submit(
         If it could not be remembered.
     """
     with outbox() as box:
-        box.submit(function, *args, key=key, serial=serial, notice=notice, delay=delay)
+        box.submit(function, *args, key=key, serial=serial, notice=notice, delay=delay,
+                   urgent=urgent)
 
 
 class _Wire:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import signal
 import sys
@@ -10,6 +11,15 @@ import sys
 _PR_SET_PDEATHSIG = 1
 # Loaded here, because between fork and exec nothing should be imported.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def cores() -> int:
+    """Return the cores that this process may use: OMP_NUM_THREADS, or its affinity."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdecimal() and asked.isascii() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") \
+        else os.cpu_count() or 1
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:

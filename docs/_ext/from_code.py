@@ -47,9 +47,12 @@ class Settings(Written):
 
         which = self.arguments[0]
         model: Any = {"top": conf.Settings, "kafka": conf.KafkaCluster,
-                      "vtp": conf.VOEventBroker, "vtp_receiver": conf.VOEventReceiver,
+                      "vtp": conf.VOEventBroker, "telescopes": conf.TelescopeTable,
+                      "coincidences": conf.CoincidenceTable,
+                      "vtp_receiver": conf.VOEventReceiver,
                       "vtp_broadcaster": conf.VOEventBroadcaster}[which]
-        prefix = {"top": "", "kafka": "KAFKA__NAME__", "vtp": "VTP__NAME__"}.get(
+        prefix = {"top": "", "kafka": "KAFKA__NAME__", "vtp": "VTP__NAME__",
+                  "telescopes": "TELESCOPES__NAME__"}.get(
             which, f"{which.upper()}__")
         rows = []
         for name, field in model.model_fields.items():
@@ -67,7 +70,10 @@ class Settings(Written):
         if literal:
             return ", ".join(f"``{value}``" for value in literal)
         text = str(annotation)
-        for word, said in (("dict[str, gwbroker", "tables"), ("VOEventBroker", "tables"),
+        for word, said in (("dict[str, gwbroker", "tables"), ("CoincidenceTable", "list of tables"),
+                           ("float | tuple", "number or two"), ("tuple[str, str]", "two texts"),
+                           ("str | tuple", "text or numbers"), ("tuple[float, float]",
+                           "two numbers"), ("VOEventBroker", "tables"),
                            ("VOEventReceiver", "table"), ("VOEventBroadcaster", "table"),
                            ("dict", "table"), ("tuple", "list of texts"), ("Secret", "secret"),
                            ("Path", "path"), ("bool", "true or false"), ("float", "number"),

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,19 @@ import numpy.typing as npt
 from ..errors import SkyMapError
 from . import cosmology
 from .layouts import Layout
+from .lines import LONGEST, lines
 from .sources import open_source
 
 Floats = npt.NDArray[np.float64]
 
 MOST = 10_000_000
 """Most candidates that are read from a table."""
+
+PIECE = 10_000
+"""Lines of JSON that are looked at together."""
+
+LONGEST_NAME = 200
+"""Most letters of a name."""
 
 NUMBERS = ("ra", "dec", "redshift", "redshift_error", "distance", "distance_error",
            "host_magnitude", "host_offset")
@@ -35,7 +43,7 @@ LAYOUT = Layout("candidates", {
     "distance_error": ("distance_error", "e_dist"),
     "host_magnitude": ("host_magnitude",),
     "host_offset": ("host_offset",),
-}, optional=frozenset({"name", *NUMBERS} - {"ra", "dec"}))
+}, optional=frozenset({"name", *NUMBERS} - {"ra", "dec"}), remedy="it may be called {names}")
 """What the columns of a table of candidates, or the keys of its JSON, may be called."""
 
 
@@ -104,7 +112,7 @@ class Candidates:
                 raise SkyMapError(source, f"has {values[column].size} values, not {size}", column)
         _check(source, values)
         names = np.empty(size, object)
-        names[:] = [None] * size if name is None else list(name)
+        names[:] = [None] * size if name is None else [_name(source, each) for each in name]
         return cls(name=names, **values)
 
     @classmethod
@@ -123,8 +131,7 @@ class Candidates:
                              for row in rows]
         for column in NUMBERS:
             found[column] = [_number(source, column, v) for v in found[column]]
-        called = [None if n is None else str(n) for n in found.pop("name")]
-        return cls.of(source=source, name=called, **found)
+        return cls.of(source=source, name=found.pop("name"), **found)
 
     @classmethod
     def from_line(cls, line: str | bytes, source: str) -> Candidates:
@@ -135,13 +142,7 @@ class Candidates:
         SkyMapError
             If it is none.
         """
-        try:
-            row = json.loads(line)
-        except ValueError as e:
-            raise SkyMapError(source, f"is not JSON: {e}") from None
-        if not isinstance(row, dict):
-            raise SkyMapError(source, f"is not a JSON object but {type(row).__name__}")
-        return cls.from_rows([row], source)
+        return cls.from_rows([_row(line, source)], source)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Candidates:
@@ -172,14 +173,11 @@ class Candidates:
 
     @classmethod
     def _read_json(cls, source: str) -> Candidates:
-        try:
-            with open(source, encoding="utf-8") as f:
-                return cls.from_lines(f, source)
-        except UnicodeDecodeError as e:
-            raise SkyMapError(source, f"is not UTF-8: {e}") from None
+        with open(source, "rb") as f:
+            return cls.from_lines(lines(f), source)
 
     @classmethod
-    def from_lines(cls, lines: Iterable[str], source: str) -> Candidates:
+    def from_lines(cls, each_line: Iterable[str | bytes], source: str) -> Candidates:
         """Return the candidates in lines of JSON, one each.
 
         Raises
@@ -187,12 +185,27 @@ class Candidates:
         SkyMapError
             Naming the line.
         """
-        each = [cls.from_line(line, f"{source}, line {n}")
-                for n, line in enumerate(lines, 1) if line.strip()]
-        if not each:
+        parts: list[Candidates] = []
+        numbered = ((n, line) for n, line in enumerate(each_line, 1) if line.strip())
+        while some := [(n, _row(line, f"{source}, line {n}"))
+                       for n, line in islice(numbered, PIECE)]:
+            parts.append(cls._from_numbered(some, source))
+            if len(parts) * PIECE > MOST:
+                raise SkyMapError(source, f"has more than {MOST:,} candidates")
+        if not parts:
             raise SkyMapError(source, "has no candidates")
-        return cls(**{f.name: np.concatenate([getattr(c, f.name) for c in each])
+        return cls(**{f.name: np.concatenate([getattr(c, f.name) for c in parts])
                       for f in fields(cls)})
+
+    @classmethod
+    def _from_numbered(cls, rows: list[tuple[int, dict[str, Any]]], source: str) -> Candidates:
+        try:
+            return cls.from_rows([row for _, row in rows], source)
+        except SkyMapError:
+            # Which line it is is only asked when one is wrong: together they are much faster.
+            for number, row in rows:
+                cls.from_rows([row], f"{source}, line {number}")
+            raise
 
     def distances(self) -> tuple[Floats, Floats, npt.NDArray[np.object_]]:
         """Return luminosity distances and errors, Mpc, and what each is from.
@@ -227,6 +240,36 @@ def _check(source: str, values: Mapping[str, Floats]) -> None:
                 row = int(np.argmax(wrong))
                 raise SkyMapError(source, f"{values[column][row]:g} in row {row + 1} {problem}",
                                   column)
+
+
+def _row(line: str | bytes, source: str) -> dict[str, Any]:
+    """Return the JSON object in a line."""
+    if len(line) > LONGEST:
+        raise SkyMapError(source, f"is longer than {LONGEST:,} bytes, and not read")
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as e:
+        raise SkyMapError(source, f"is not JSON: {e}") from None
+    if not isinstance(row, dict):
+        raise SkyMapError(source, f"is not a JSON object but {type(row).__name__}")
+    return row
+
+
+def _name(source: str, value: Any) -> str | None:
+    """Return a name that every table and terminal can show."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise SkyMapError(source, f"{value!r:.60} is not a name", "name")
+    text = str(value)
+    if len(text) > LONGEST_NAME:
+        raise SkyMapError(source, f"{text[:40]!r}... has {len(text):,} letters, more than "
+                          f"{LONGEST_NAME}", "name")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SkyMapError(source, f"{text!r:.60} is not Unicode text", "name") from None
+    return text
 
 
 def _number(source: str, column: str, value: Any) -> float:

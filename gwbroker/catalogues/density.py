@@ -37,7 +37,8 @@ class Density:
     with m = (d sigma^2 + mu s^2) / (sigma^2 + s^2) and v^2 = sigma^2 s^2 / (sigma^2 + s^2).
 
     A galaxy is in the region of a level if the density at d or the mean density is at least
-    that at the region's edge. For a map without distances, it is if its cell is.
+    that at the region's edge. For a map without distances, or of which none is known, it is if
+    its cell is.
 
     Parameters
     ----------
@@ -50,7 +51,10 @@ class Density:
     def __init__(self, skymap: SkyMap, level: float) -> None:
         self.skymap, self.level = skymap, level
         self.levels = credible_levels(skymap)
-        self.volume = Volume(skymap) if skymap.has_distance else None
+        self.known: Mask = np.zeros(skymap.cells, bool)
+        volume = Volume(skymap) if skymap.has_distance else None
+        # Distances that are all infinite say as little as none.
+        self.volume = volume if volume is not None and volume.known > 0 else None
         if self.volume is None:
             self.inside: Mask = (self.levels <= level) & (skymap.prob > 0)
             if level < 1 and not self.inside.any():
@@ -61,6 +65,7 @@ class Density:
         assert skymap.distsigma is not None
         known = np.isfinite(skymap.distmu) & (skymap.distsigma > 0) & (skymap.prob > 0)
         known &= np.isfinite(skymap.distsigma)
+        self.known = known
         self._mu = np.where(known, skymap.distmu, 0.0)
         self._sigma = np.where(known, skymap.distsigma, 1.0)
         with np.errstate(divide="ignore"):

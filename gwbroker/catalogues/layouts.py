@@ -38,6 +38,8 @@ class Layout:
         That band, or empty if it is not known.
     optional : frozenset of str
         What the file may lack.
+    remedy : str
+        What to do if another column is missing, with ``{wanted}`` and ``{names}``.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Layout:
     sun: float = SUN_B
     band: str = ""
     optional: frozenset[str] = field(default_factory=lambda: frozenset(GIVEN) - {"ra", "dec"})
+    remedy: str = "name the column with --column {wanted}=NAME"
 
     def find(self, source: str, present: Sequence[str]) -> Layout:
         """Return the layout with only those columns that a file has.
@@ -63,9 +66,9 @@ class Layout:
             if here:
                 found[wanted] = here
             elif wanted not in self.optional:
+                remedy = self.remedy.format(wanted=wanted, names=", ".join(names))
                 raise SkyMapError(
-                    source, f"is missing; the file has {_some(present)}. "
-                    f"Name the column with --column {wanted}=NAME", names[0])
+                    source, f"is missing; the file has {_some(present)}; {remedy}", names[0])
         return replace(self, columns=found)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ REACH = 5.0
 """By how many standard deviations the volume for chances reaches beyond a map's mean distance."""
 
 _TABLE = 257
-"""From so many candidates on, searched volumes are interpolated."""
+"""From so many candidates on, searched volumes are interpolated..."""
+
+_PRECISION = 1e-3
+"""...to this relative error."""
+
+_SHALLOW = 1e-3
+"""What is added to a depth, the logarithm of a ratio of densities, so that none is zero."""
 
 
 class Scorer:
@@ -111,7 +118,8 @@ class Scorer:
             "density": self.skymap.probdensity[cell], "chance_sky": self._searched[cell],
             "chance": self._searched[cell].copy()}
         if self.density.volume is not None:
-            near = np.isfinite(distance)
+            # In cells of unknown distance the map speaks of the sky alone.
+            near = np.isfinite(distance) & self.density.known[cell]
             log, _ = self.density.at(cell, distance, error)
             mean = np.where(near, np.exp(log), np.nan)
             found["credible_level_3d"] = np.where(
@@ -135,17 +143,48 @@ class Scorer:
         searched = np.ones(len(cell))
         inside = np.isfinite(log) & (distance <= self.max_distance)
         wanted = np.unique(log[inside])
-        if not len(wanted):
-            return searched
-        nodes = wanted if len(wanted) < _TABLE else np.linspace(wanted[0], wanted[-1], _TABLE)
-        whole = self.max_distance**3 * 4 * np.pi / 3
-        fraction = np.array([self.density.volume_above(n, self.max_distance) for n in nodes])
-        fraction = np.minimum(fraction / whole, 1.0)
-        if nodes is wanted:
+        if len(wanted) < _TABLE:
+            fraction = np.array([self._fraction(each) for each in wanted])
             searched[inside] = fraction[np.searchsorted(wanted, log[inside])]
         else:
-            searched[inside] = np.clip(PchipInterpolator(nodes, fraction)(log[inside]), 0, 1)
+            searched[inside] = self._table(wanted[0], wanted[-1])(log[inside])
         return searched
+
+    def _fraction(self, log_density: float) -> float:
+        """Return the fraction of the sphere where the map is at least as dense."""
+        assert self.max_distance is not None
+        whole = self.max_distance**3 * 4 * np.pi / 3
+        return min(self.density.volume_above(log_density, self.max_distance) / whole, 1.0)
+
+    def _table(self, low: float, high: float) -> Callable[[Floats], Floats]:
+        """Return the fraction as a function of the logarithm of the density between two.
+
+        It is a curve of ln(fraction) over ln(depth below the higher density), because the fraction
+        begins as a power of it: where the map is densest it counts to the same relative error as
+        elsewhere, and that is where counterparts are.
+        """
+        nodes = np.linspace(np.log(_SHALLOW), np.log(high - low + _SHALLOW), 65)
+
+        def exact(x: Floats) -> Floats:
+            depth = np.exp(x) - _SHALLOW
+            found = [self._fraction(high - d) for d in depth]
+            return np.log(np.maximum(found, np.finfo(np.float64).tiny))
+
+        values = exact(nodes)
+        check = np.arange(len(nodes) - 1)
+        while len(check):
+            curve = PchipInterpolator(nodes, values)
+            middle = (nodes[check] + nodes[check + 1]) / 2
+            true = exact(middle)
+            # No finer: where a cell begins, the fraction rises like a square root.
+            bad = (np.abs(curve(middle) - true) > _PRECISION) & (
+                nodes[check + 1] - nodes[check] > 1e-4)
+            nodes = np.insert(nodes, check + 1, middle)
+            values = np.insert(values, check + 1, true)
+            left = (check + np.arange(len(check)))[bad]
+            check = np.sort(np.concatenate([left, left + 1]))
+        curve = PchipInterpolator(nodes, values)
+        return lambda log: np.minimum(np.exp(curve(np.log(high - log + _SHALLOW))), 1.0)
 
 
 _UNITS = {"ra": "deg", "dec": "deg", "distance": "Mpc", "distance_error": "Mpc",

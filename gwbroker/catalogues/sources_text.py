@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def opened(path: Path, layout: Layout) -> Iterator[Source]:
                         empty = {n: pa.array([], t) for n, t in types.items()}
                         yield Batch(empty, 1.0, torn)
         except (pa.ArrowInvalid, pa.ArrowKeyError) as e:
-            raise SkyMapError(source, _said(e, head.columns)) from None
+            raise _said(source, e, head.columns) from None
         except OSError as e:
             raise SkyMapError(source, f"cannot be read: {e}") from e
 
@@ -164,7 +165,14 @@ def _ecsv(source: str, comments: list[str]) -> tuple[str, dict[str, str]]:
     return delimiter, units
 
 
-def _said(error: Exception, columns: Sequence[str]) -> str:
+def _said(source: str, error: Exception, columns: Sequence[str]) -> SkyMapError:
     """Return what Arrow says is wrong, in one line and with the name of the column."""
     text = " ".join(str(error).split())
-    return f"cannot be understood: {text[:300]} (columns: {', '.join(columns[:12])})"
+    # It counts columns from 0 and lines from 1.
+    wrong = re.match(r"In CSV column #(\d+): (?:Row #(\d+): )?.*invalid value (.*)", text)
+    if wrong is None or not int(wrong[1]) < len(columns):
+        return SkyMapError(
+            source, f"cannot be understood: {text[:300]} (columns: {', '.join(columns[:12])})")
+    where = f" in line {wrong[2]}" if wrong[2] else ""
+    return SkyMapError(source, f"{wrong[3][:60]}{where} is not a number (angles are in degrees)",
+                       columns[int(wrong[1])])

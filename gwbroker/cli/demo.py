@@ -62,7 +62,7 @@ def _run(
 ) -> list[str]:
     from ..embedded.kafka import MockKafka
     from ..embedded.vtp import VOEventServer
-    from ..samples import load
+    from ..samples import galaxies, load
     from ..supervisor import Supervisor
 
     logs: deque[str] = deque(maxlen=4000)
@@ -70,10 +70,15 @@ def _run(
     samples = load()
     with MockKafka() as kafka, VOEventServer(interval=15) as voevents:
         (home / "gwbroker.toml").write_text(
+            # What the samples point to is not theirs: nothing is fetched.
+            f'fetch_hosts = []\nsites = ["paranal", "palomar"]\n'
+            f'catalogues = ["{galaxies.NAME}"]\n'
             f'[kafka.demo]\nbootstrap_servers = "{kafka.bootstrap_servers}"\n'
             f'refresh = 1.0\noptions = {{ "fetch.wait.max.ms" = 50 }}\n'
-            f'[vtp.demo]\naddress = "{voevents.host}:{voevents.port}"\n')
+            f'[vtp.demo]\naddress = "{voevents.host}:{voevents.port}"\n'
+            f'[telescopes.DECam]\npreset = "decam"\n')
         try:
+            _add_galaxies(console, home)
             _start(console, supervisor, voevents, timeout)
             started = time.monotonic()
             _publish(console, supervisor, samples, kafka, voevents)
@@ -95,6 +100,16 @@ def _run(
         finally:
             supervisor.stop()
     return problems
+
+
+def _add_galaxies(console: Console, home: Path) -> None:
+    from ..catalogues import add
+    from ..samples import galaxies
+
+    table = home / "galaxies.csv"
+    galaxies.write(table)
+    added, _ = add(table, home / "catalogues" / galaxies.NAME, "table", galaxies.NAME)
+    console.print(f"[cyan]added[/cyan]  a catalogue of {added.rows:,} made-up galaxies")
 
 
 def _start(

@@ -12,6 +12,7 @@ from ..ledger import events as event_rows
 from ..ledger import jobs as job_rows
 from ..ledger import notices as notice_rows
 from ..ledger.engine import read
+from . import demo_products
 from .events import area
 from .output import short
 
@@ -63,6 +64,14 @@ def show(console: Console, samples: list[Sample], folder: Path, seconds: float) 
         "Events", ("id", "name", "kind", "role", "state", "90 % area", "distance", "pictures"),
         [(str(e["id"]), e["name"], e["kind"], e["role"], e["state"], area(e), _distance(e),
           str(sum(p["path"].endswith(".png") for p in e["products"]) or "")) for e in events]))
+    console.print(_table(
+        "After people were told",
+        ("event", "90 % volume", "made-up galaxies", "seen that night from", "plan"),
+        [demo_products.annotated(e) for e in events if "observability" in e["facts"]]))
+    console.print(_table(
+        "Coincidences", ("events", "apart", "by chance, times only", "overlap",
+                         "by chance, with positions", "publish"),
+        demo_products.coincidences(events)))
     for event in events:
         for flag in event["flags"]:
             console.print(f"[yellow]flag[/yellow]  {event['name']}, notice {flag['notice']}: ",
@@ -109,7 +118,8 @@ def _times(notices: list[dict[str, Any]], jobs: list[dict[str, Any]]) -> str:
              if j["handler"].endswith(".plot") and j["finished"]]
     return (f"From arrival to handler: {_spread(started, 'ms', 0)}. "
             f"From arrival to picture: {_spread(drawn, 's', 1)} "
-            "(one OpenMP worker draws them one after the other).")
+            "(one OpenMP worker draws them one after the other); what follows comes when no "
+            "alert waits.")
 
 
 def _spread(values: list[float], unit: str, digits: int) -> str:
@@ -143,10 +153,7 @@ def missing(samples: list[Sample]) -> list[str]:
         if not fine:
             found.append(f"{sample.file} ({sample.road}): expected {sample.expect}, "
                          f"notices {sorted(ids) or 'none'}")
-    for event in events:
-        kinds = {product["kind"] for product in event["products"]}
-        if kinds and not {"skymap", "summary", "allsky", "zoom"} <= kinds:
-            found.append(f"event {event['id']} ({event['name']}) has only {sorted(kinds)}")
+    found += demo_products.missing(events)
     if not any(event["products"] for event in events):
         found.append("no event has a sky map")
     return found

@@ -37,9 +37,11 @@ def jobs(
     if json_:
         as_json([with_times(row, TIMES) for row in found])
         return
-    as_table("", ("id", "state", "handler", "queue", "notice", "tries", "created (UTC)", "error"), [
+    as_table("", ("id", "state", "handler", "queue", "notice", "tries", "created (UTC)",
+                  "progress or error"), [
         (row["id"], row["state"], row["handler"], row["queue"], row["notice"], row["attempts"],
-         when(row["created"]), short(row["error"])) for row in found],
+         when(row["created"]), short(rows.how_far(row["progress"]) or row["error"]))
+        for row in found],
         f"No job is {state}." if state else
         f"There is no replay {replay}, or it gave no jobs." if replay else "No job yet.")
 
@@ -63,7 +65,8 @@ def show(number: int, json_: bool) -> None:
         return
     for name, value in row.items():
         if name != "traceback" and value is not None:
-            click.echo(f"{name:>12}  {value}")
+            shown = rows.how_far(value) if name == "progress" else value
+            click.echo(f"{name:>12}  {shown}")
     if row["traceback"]:
         click.echo("\n" + row["traceback"])
 

@@ -9,19 +9,12 @@ from collections.abc import Sequence
 
 import click
 
+from ..process import cores
+
 DEFAULT_QUEUES = "listeners,general"
 """In this order: a listener that has to start again goes before any backlog of jobs."""
 
 SERIAL = ("openmp", "events")
-
-
-def cores() -> int:
-    """Return the cores that this process may use: OMP_NUM_THREADS, or its affinity."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") \
-        else os.cpu_count() or 1
 
 
 def option(args: Sequence[str], *names: str) -> str | None:
@@ -108,6 +101,11 @@ def worker(ctx: click.Context, args: tuple[str, ...]) -> None:
     from ..ledger.engine import check, dispose
 
     check()
+    if "openmp" in queues.split(","):
+        # A wrong site or telescope is told now, not by the first alert's jobs.
+        from ..tasks import configured
+
+        configured.check()
     # Children must not inherit a connection: SQLite's locks are the process's that took them.
     dispose()
     pool = option(args, "-P", "--pool") or "prefork"

@@ -77,9 +77,12 @@ def coincide(
 ) -> Coincidence:
     """Return how often chance alone brings two such events together.
 
-    If the false-alarm rates of both are known and a targeted search of their kinds admits them,
-    it is that of the targeted search (`far.targeted`), otherwise that of the untargeted one
-    (`far.untargeted`); with an overlap it is divided by it (`far.spatial`).
+    If the false-alarm rates of both are known, their kinds are those of a targeted search and it
+    admits them, it is the rate of that search (`far.targeted`), otherwise that of the untargeted
+    one (`far.untargeted`); with an overlap it is divided by it (`far.spatial`). Kinds whose second
+    is not below the threshold (``publish`` is not ``targeted``) and that have a rate are never
+    compared by the second's own false-alarm rate: real bursts come by chance as well, at the rate
+    of all of them, however sure each is.
 
     Parameters
     ----------
@@ -172,9 +175,11 @@ def _fitting(event: Candidate, other: Candidate, table: tuple[Pair, ...]) -> tup
 
 
 def _admitted(pair: Pair, first: Candidate, second: Candidate) -> Candidate:
-    """Return the second event, without its rate if a targeted search does not admit the two."""
-    if pair.far_max and any(each.far is not None and each.far > most
-                            for each, most in zip((first, second), pair.far_max, strict=True)):
+    """Return the second event, without its rate if no targeted search admits the two."""
+    real = pair.rate is not None and pair.publish != "targeted"
+    if pair.far_max and (real or any(
+            each.far is not None and each.far > most
+            for each, most in zip((first, second), pair.far_max, strict=True))):
         return replace(second, far=None)
     return second
 

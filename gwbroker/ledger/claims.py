@@ -61,7 +61,7 @@ _CLAIM = Prepared(lambda now, _: update(jobs).where(
     or_(jobs.c.due <= now + 0.5, text("jobs.state = 'sent'")), ~BLOCKED,
 ).values(
     state="running", attempts=jobs.c.attempts + 1, started=now, claimant=_claimant,
-    lease_until=now + LEASE, finished=null(),
+    lease_until=now + LEASE, finished=null(), progress=null(),
 ).returning(*jobs.c["id", "handler", "queue", "args", "attempts", "notice_id", "serial",
                     "priority", "replay", "key"]))
 _WAIT = Prepared(lambda *_: update(jobs).where(
@@ -69,7 +69,8 @@ _WAIT = Prepared(lambda *_: update(jobs).where(
 ).values(state="waiting"))
 _RENEW = Prepared(lambda now, _: update(jobs).where(*_mine).values(lease_until=now + LEASE))
 _FINISH = Prepared(lambda now, _: update(jobs).where(*_mine).values(
-    state="done", finished=now, error=bindparam("note"), traceback=null(), lease_until=null()))
+    state="done", finished=now, error=bindparam("note"), traceback=null(), lease_until=null(),
+    progress=null()))
 _SUCCESSOR = Prepared(lambda *_: select(*COLUMNS).where(
     jobs.c.serial == bindparam("subject"), jobs.c.state == "waiting", UNFINISHED,
 ).order_by(jobs.c.id).limit(1))
@@ -136,12 +137,20 @@ def renew(connection: Connection, number: int, claimant: str) -> bool:
     return _RENEW(connection, number=number, worker=claimant).rowcount == 1
 
 
+def tell(connection: Connection, number: int, claimant: str, progress: dict[str, Any]) -> bool:
+    """Note how far a running job is; return whether it is still the claimant's."""
+    return connection.execute(
+        update(jobs).where(jobs.c.id == number, jobs.c.claimant == claimant,
+                           jobs.c.state == "running").values(progress=progress)).rowcount == 1
+
+
 def _close(connection: Connection, number: int, claimant: str | None, **values: Any) -> bool:
     condition = [jobs.c.id == number, jobs.c.state == "running"]
     if claimant is not None:
         condition.append(jobs.c.claimant == claimant)
     return connection.execute(
-        update(jobs).where(*condition).values(lease_until=None, **values)).rowcount == 1
+        update(jobs).where(*condition).values(lease_until=None, progress=null(), **values)
+    ).rowcount == 1
 
 
 def finish(connection: Connection, number: int, claimant: str, note: str | None = None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, null, or_, select, update
@@ -157,3 +157,39 @@ def add_product(connection: Connection, **values: Any) -> int:
         set_={name: new[name] for name in ("digest", "size", "made", "facts", "event_id",
                                            "notice_id")},
     ).returning(products.c.id)).scalar_one())
+
+
+def names(connection: Connection, number: int) -> list[str]:
+    """Return the identifiers of an event, in alphabetical order."""
+    return list(connection.execute(
+        select(identifiers.c.identifier).where(identifiers.c.event_id == number)
+        .order_by(identifiers.c.identifier)).scalars())
+
+
+def product_at(connection: Connection, path: str) -> dict[str, Any] | None:
+    """Return the product with a path, None if there is none."""
+    row = connection.execute(select(products).where(products.c.path == path)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def product_of(connection: Connection, number: int, notice: int, kind: str) -> (
+        dict[str, Any] | None):
+    """Return the newest product of a kind that was made for a notice about an event."""
+    row = connection.execute(
+        select(products).where(products.c.event_id == number, products.c.notice_id == notice,
+                               products.c.kind == kind)
+        .order_by(products.c.id.desc()).limit(1)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def between(
+    connection: Connection, kinds: Collection[str], first: float, last: float,
+) -> list[dict[str, Any]]:
+    """Return the real events of some kinds that happened from one time to another, retracted
+    ones left out, oldest row first.
+    """
+    return [dict(row) for row in connection.execute(
+        select(events).where(
+            events.c.t0 >= first, events.c.t0 <= last, events.c.kind.in_(list(kinds)),
+            events.c.role == "real", events.c.state != "retracted",
+        ).order_by(events.c.id)).mappings()]

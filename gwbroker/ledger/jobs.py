@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,13 @@ from .claims import (
     renew,
     retry_later,
     successor,
+    tell,
 )
 from .engine import clock
 from .models import jobs
 from .notices import chunks
 from .prepared import Prepared
-from .sendable import COLUMNS, EITHER, UNFINISHED, Sendable, mark_sent, unsent
+from .sendable import COLUMNS, EITHER, UNFINISHED, Sendable, is_due, mark_sent, unsent
 from .storable import storable
 from .sweeping import (
     LOST_AFTER,
@@ -41,10 +42,10 @@ from .sweeping import (
 )
 
 __all__ = [
-    "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "backlog",
-    "bury", "claim", "clear_the_way", "counts", "due", "finish", "listing", "lost", "mark_sent",
-    "next_old", "orphans", "overdue", "renew", "retry_later", "revive", "stuck", "successor",
-    "unblocked", "unfinished", "unsent",
+    "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "awaited",
+    "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "due", "finish", "how_far",
+    "listing", "lost", "mark_sent", "next_old", "orphans", "overdue", "renew", "retry_later",
+    "revive", "stuck", "successor", "tell", "unblocked", "unfinished", "unsent",
 ]
 
 
@@ -160,6 +161,15 @@ def listing(
     return rows[::-1]
 
 
+def how_far(progress: Mapping[str, Any] | None) -> str:
+    """Return the progress of a job as people read it: ``3 of 8, volume``."""
+    if not progress:
+        return ""
+    done, total, note = (progress.get(name) for name in ("done", "total", "note"))
+    parts = [] if done is None else [f"{done:g}" + ("" if total is None else f" of {total:g}")]
+    return ", ".join(parts + ([str(note)] if note else []))
+
+
 def counts(connection: Connection) -> dict[str, dict[str, int]]:
     """Return the number of unfinished and dead jobs by queue and state."""
     result: dict[str, dict[str, int]] = {}
@@ -187,6 +197,25 @@ def backlog(connection: Connection) -> int:
     """Return how many jobs of old messages are not finished."""
     query = select(func.count()).select_from(jobs).where(jobs.c.priority == 1, UNFINISHED)
     return int(connection.execute(query).scalar_one())
+
+
+def awaited(connection: Connection, queue: str, apart_from: Collection[str]) -> bool:
+    """Tell whether a job of other handlers or tasks than these waits on a queue."""
+    return connection.execute(select(jobs.c.id).where(
+        EITHER, jobs.c.state.in_(("sent", "pending")), jobs.c.queue == queue,
+        jobs.c.handler.not_in(list(apart_from)), UNFINISHED, is_due(connection),
+    ).limit(1)).first() is not None
+
+
+def busy(
+    connection: Connection, queue: str, seconds: float, apart_from: Collection[str],
+) -> bool:
+    """Tell whether a job of other handlers or tasks has ended on a queue in the last seconds."""
+    newest = (select(jobs.c.handler, jobs.c.queue, jobs.c.finished)
+              .order_by(jobs.c.id.desc()).limit(200).subquery())
+    return connection.execute(select(newest.c.finished).where(
+        newest.c.queue == queue, newest.c.handler.not_in(list(apart_from)),
+        newest.c.finished > clock(connection) - seconds).limit(1)).first() is not None
 
 
 def stuck(connection: Connection) -> list[dict[str, Any]]:

@@ -78,8 +78,10 @@ jobs = Table(
     Column("claimant", String),
     Column("lease_until", Float),
     Column("priority", Integer, nullable=False, server_default="0",
-           comment="0: live; 1: of an old message, which waits for those"),
+           comment="0: live; 1: of an old message, or not urgent; it waits for those"),
     Column("replay", String, comment="The replay that it belongs to"),
+    Column("progress", JSON(none_as_null=True),
+           comment="How far it is while it runs: done, total, note"),
     UniqueConstraint("key"),
     Index(None, "notice_id"),
     sqlite_autoincrement=True,
@@ -118,6 +120,7 @@ events = Table(
     Column("flags", JSON, nullable=False, comment="What is wrong with its notices"),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
+    Index(None, "t0"),
     sqlite_autoincrement=True,
 )
 

@@ -174,7 +174,8 @@ def from_columns(
     if uniq.dtype == np.uint64 and (beyond := uniq > np.uint64(2**63 - 1)).any():
         # Read as one with a sign, it would be another number.
         row = int(np.argmax(beyond))
-        raise SkyMapError(name, f"{uniq[row]} in row {row} lies deeper than level {DEEPEST}", "UNIQ")
+        raise SkyMapError(
+            name, f"{uniq[row]} in row {row} lies deeper than level {DEEPEST}", "UNIQ")
     values: dict[str, npt.NDArray[Any]] = {"uniq": uniq.astype(np.int64)}
     for column in ("probdensity", *DISTANCES):
         if (upper := column.upper()) in columns:

@@ -13,6 +13,7 @@ from ..ledger import events as rows
 from ..ledger.engine import write
 from ..notice import Notice
 from ..report import Report, pack
+from . import coincidences, downloads, skymaps
 
 RETRACTION = "retraction"
 CIRCULAR = "circular"
@@ -61,9 +62,14 @@ def record(notice: Notice, report: Report) -> int:
             **merged, "facts": {**event["facts"], **merged["facts"]},
             "flags": sorted(flags, key=lambda flag: flag["notice"])})
         if report.localization is not None:
-            box.submit("gwbroker.tasks.skymaps.localize", number, notice.id, revision,
+            box.submit(skymaps.localize, number, notice.id, revision,
                        pack(report.localization), key=f"localize:{number}:{notice.id}",
                        notice=notice.id)
+        if merged.get("t0") is not None and (report.localization is None or report.retracted):
+            # What has a map is compared as soon as that is made.
+            box.submit(coincidences.coincide, number, notice=notice.id,
+                       key=f"coincide:{number}:{notice.id}")
+        downloads.ask(box, number, notice.id, revision, report.maps)
     return number
 
 

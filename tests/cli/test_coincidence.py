@@ -89,6 +89,11 @@ def test_the_threshold_is_that_of_the_search():
                             code=2)
 
 
+def test_the_search_for_bursts_has_the_window_of_bursts():
+    found = far("--kinds", "gw", "grb", "--far-gw", 1e-8, "--search", "burst")
+    assert (found["group"], found["window"], found["trials_factor"]) == ("burst", [-600, 60], 6)
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     (("gw", "grb", "--far-gw", "2"), "--far-gw: 2 Hz .* divide one per year by 31,536,000"),
     (("gw", "grb", "--far-gw", "nan"), "--far-gw: nan Hz"),
@@ -122,7 +127,8 @@ def test_people_read_sentences():
     said = run("far", "--kinds", "gw", "grb", "--far-gw", 1e-5, "--overlap", 0)
     assert "infinite" in said
     assert "not to be published: the positions exclude each other" in said
-    assert "for ever" in run("far", "--kinds", "gw", "grb", "--far-gw", 0)
+    assert "once in 512,821 years" in run("far", "--kinds", "gw", "grb", "--far-gw", 1e-9)
+    assert "0 Hz, never" in run("far", "--kinds", "gw", "grb", "--far-gw", 0)
 
 
 def test_pairs_of_ones_own_come_from_a_file(tmp_path):

@@ -59,6 +59,20 @@ def test_a_rate_that_no_targeted_search_admits_makes_it_an_untargeted_one():
         judge(found.pair, MERGER, loud, 3.0)
 
 
+def test_a_burst_that_is_surely_real_comes_by_chance_as_often_as_any_other():
+    found = coincide(replace(MERGER, far=1e-7), replace(BURST, far=1e-12), overlap=3.0)
+    assert not found.targeted
+    assert found.far_time == pytest.approx(untargeted(1e-7, found.pair.rate, (-5, 1)))
+
+
+def test_two_kinds_without_a_rate_are_compared_by_the_rates_of_both_events():
+    own = Pair(("xray", "neutrino"), (-10, 10), "mine", far_max=(1e-5, 1e-5))
+    found = coincide(Candidate("x", "xray", 0.0, 1e-6), Candidate("n", "neutrino", 1.0, 1e-6),
+                     pairs=[own])
+    assert found.targeted
+    assert found.far_time == pytest.approx(targeted(1e-6, 1e-6, (-10, 10), 1e-5, 1e-5))
+
+
 def test_without_the_rate_of_the_first_nothing_is_known():
     found = coincide(replace(MERGER, far=None), BURST)
     assert found.in_window

@@ -115,3 +115,19 @@ def test_an_event_is_found_by_name_identifier_its_last_part_or_number(word: str)
         assert rows.search(connection, word) == number
         assert rows.search(connection, "%") is None
         assert rows.search(connection, "347305") is None
+
+
+def test_events_near_a_time_are_real_open_and_of_the_kinds_asked_for():
+    wanted = {"role": "real", "state": "open", "kind": "grb"}
+    rows_of = {"early": {"t0": 99.0}, "edge": {"t0": 100.0}, "inside": {"t0": 105.0},
+               "late": {"t0": 110.1}, "unknown": {"t0": None}, "mock": {"role": "mock"},
+               "test": {"role": "test"}, "gone": {"state": "retracted"}, "other": {"kind": "gw"}}
+    with write() as connection:
+        for name, values in rows_of.items():
+            rows.find_or_open(connection, [name], name=name,
+                              **{"t0": 105.0, **wanted, **values})
+    with read() as connection:
+        found = rows.between(connection, {"grb", "frb"}, 100.0, 110.0)
+        assert [row["name"] for row in found] == ["edge", "inside"]
+        assert rows.between(connection, set(), 0.0, 1e9) == []
+        assert rows.names(connection, found[0]["id"]) == ["edge"]

@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from types import SimpleNamespace
 
 import healpy as hp
@@ -234,10 +235,17 @@ def test_a_folder_and_a_url_are_no_files(tmp_path):
 
 def test_a_standard_input_that_is_closed_is_told(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(SkyMapError, match="^standard input: is closed: give a file"):
+    with pytest.raises(SkyMapError, match=r"^standard input: is closed: give a file"):
         files.load("-")
 
 
 def test_a_path_that_no_file_can_have_is_refused():
-    with pytest.raises(SkyMapError, match="^'a\\\\x00b': cannot be read: embedded null byte"):
+    with pytest.raises(SkyMapError, match=r"^'a\\x00b': cannot be read: embedded null byte"):
         files.load("a\0b")
+
+
+@pytest.mark.parametrize("suffix", ["fits", "parquet"])
+def test_keywords_that_are_numbers_of_numpy_are_kept(tmp_path, simple, suffix):
+    meta = {"RUNTIME": np.float32(2.5), "LOGBCI": np.int64(7), "DISTMEAN": np.nan, "OTHER": 1}
+    files.save(replace(simple, meta=meta), tmp_path / f"map.{suffix}")
+    assert files.load(tmp_path / f"map.{suffix}").meta == {"RUNTIME": 2.5, "LOGBCI": 7}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gwbroker.errors import SkyMapError
-from gwbroker.skymap import SkyMap, files, fits, flat, mesh, regions
+from gwbroker.skymap import SkyMap, fits, flat, mesh, regions
 
 same_disk = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -294,34 +294,3 @@ def test_a_map_without_density_is_refused(encode, simple):
     content = encode([("UNIQ", "K", simple.uniq)])
     with pytest.raises(SkyMapError, match="column PROBDENSITY: is missing"):
         fits.read(content)
-
-
-def _in_units(simple, **units):
-    table = astropy_fits.BinTableHDU.from_columns([
-        astropy_fits.Column(name.upper(), "K" if name == "uniq" else "D", array=values,
-                            unit=units.get(name)) for name, values in simple.columns.items()])
-    buffer = io.BytesIO()
-    astropy_fits.HDUList([astropy_fits.PrimaryHDU(), table]).writeto(buffer)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(("column", "unit", "wanted"), [
-    ("distmu", "Gpc", "Mpc"), ("distsigma", "kpc", "Mpc"), ("distmu", "s", "Mpc"),
-    ("distnorm", "Gpc-2", "Mpc-2"), ("probdensity", "deg-2", "sr-1")])
-def test_columns_in_other_units_are_refused_and_not_taken_for_ours(simple, column, unit, wanted):
-    with pytest.raises(SkyMapError) as caught:
-        fits.read(_in_units(simple, **{column: unit}), "a.fits")
-    assert str(caught.value) == (
-        f"a.fits: column {column.upper()}: is in {unit}, only {wanted} is read: convert it")
-
-
-@pytest.mark.parametrize("unit", ["1 / Mpc2", "Mpc**-2", "Mpc^-2", " Mpc-2 ", "whatever", ""])
-def test_our_units_in_other_words_and_those_that_nobody_knows_are_read(simple, unit):
-    assert fits.read(_in_units(simple, distnorm=unit)).has_distance
-
-
-@pytest.mark.parametrize("suffix", ["fits", "parquet"])
-def test_keywords_that_are_numbers_of_numpy_are_kept(tmp_path, simple, suffix):
-    meta = {"RUNTIME": np.float32(2.5), "LOGBCI": np.int64(7), "DISTMEAN": np.nan, "OTHER": 1}
-    files.save(replace(simple, meta=meta), tmp_path / f"map.{suffix}")
-    assert files.load(tmp_path / f"map.{suffix}").meta == {"RUNTIME": 2.5, "LOGBCI": 7}

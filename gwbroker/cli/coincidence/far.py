@@ -50,6 +50,9 @@ def far(
                         ("--far-gw-max", far_gw_max), ("--far-ext-max", far_ext_max)):
         if value is not None:
             check_far(name, value)
+    if group is None and search is not None and search.strip().lower() == "burst":
+        # Its window goes with its threshold.
+        group = "burst"
     pair = find(*kinds, group, experiment, table(pairs))
     if far_gw_max is not None or far_ext_max is not None:
         most = (far_gw_max, far_ext_max) if pair.far_max is None else (
@@ -75,16 +78,19 @@ def far(
         return
     low, high = pair.window
     rate = ("not known" if found.far is None else "infinite: the positions exclude each other"
-            if facts["far"] is None else f"{found.far:.4g} Hz, once in {_years(found.far * YEAR)}")
+            if facts["far"] is None else f"{found.far:.4g} Hz, {_how_often(found.far * YEAR)}")
     click.echo(f"joint false-alarm rate {rate}")
     click.echo(f"window {facts['window_of']} in [{low:g}, {high:g}] s ({pair.source})")
     click.echo("may be published" if found.decision.publish
                else f"not to be published: {'; '.join(found.decision.reasons)}")
 
 
-def _years(per_year: float) -> str:
-    """Return how long one takes on average, as people say it."""
+def _how_often(per_year: float) -> str:
+    """Return how often that is, as people say it."""
     if per_year == 0:
-        return "for ever"
+        return "never"
     years = 1 / per_year
-    return f"{years:,.3g} years" if years >= 1 else f"{years * 365:.3g} days"
+    # In full, because nobody reads powers of ten as years: down to a digit before the point.
+    long = f"{years:,.0f}" if years < 1e6 else f"{years:.3g}"
+    return (f"once in {long if years >= 100 else f'{years:.3g}'} years" if years >= 1
+            else f"once in {years * 365:.3g} days")

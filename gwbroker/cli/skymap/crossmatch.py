@@ -160,8 +160,11 @@ def _cell(value: Any) -> str:
 def _read(source: str) -> Candidates:
     from ...catalogues.candidates import Candidates
 
-    return Candidates.from_lines(sys.stdin, "standard input") if source == "-" \
-        else Candidates.read(source)
+    if source != "-":
+        return Candidates.read(source)
+    from ...catalogues.lines import lines
+
+    return Candidates.from_lines(lines(sys.stdin.buffer), "standard input")
 
 
 def _stream(skymap: SkyMap, trials: int | None, max_distance: float | None) -> None:
@@ -169,17 +172,19 @@ def _stream(skymap: SkyMap, trials: int | None, max_distance: float | None) -> N
     import json
 
     from ...catalogues.candidates import Candidates
+    from ...catalogues.lines import lines
     from ...catalogues.scorer import Scorer
     from ...errors import SkyMapError
 
     scorer = Scorer(skymap, max_distance)
-    bad = 0
-    for number, line in enumerate(sys.stdin, 1):
+    good = bad = 0
+    for number, line in enumerate(lines(sys.stdin.buffer), 1):
         if not line.strip():
             continue
         try:
             one = Candidates.from_line(line, f"line {number}")
-            answer = scorer.score(one, trials or number).rows()[0]
+            good += 1
+            answer = scorer.score(one, trials or good).rows()[0]
         except SkyMapError as e:
             answer, bad = {"error": str(e)}, bad + 1
         click.echo(json.dumps(answer, ensure_ascii=False))

@@ -1,0 +1,225 @@
+"""Annotations: what a follow-up team wants of a map, after people were told.
+
+They are made for the map that stands when their turn comes; one that was superseded before
+has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, NoticeError, SkyMapError
+from ..jobs import outbox, progress, task
+from ..ledger import events as rows
+from ..ledger.engine import read
+from . import configured, quiet
+from .subject import Subject
+
+if TYPE_CHECKING:
+    from ..catalogues.crossmatch import Ranking
+    from ..skymap.multiorder import SkyMap
+    from ..skymap.overlays import Overlays
+
+LEVELS = (0.5, 0.9)
+TOP = 1000
+"""Most galaxies that are written down."""
+
+NAMED = 10
+"""Most galaxies that the event's facts name and its picture shows by name."""
+
+SHOWN = 50
+"""Most galaxies that the picture shows."""
+
+
+@task(queue="openmp", retries=3, time_limit=900)
+def annotate(event: int, notice: int, map_path: str, first: int = 0) -> None:
+    """Store volumes, regions, dark pictures, view, galaxies and observability of a map.
+
+    Between two steps it makes way for an alert that waits, and goes on after it. What cannot
+    be made, as the galaxies of a catalogue that is gone, keeps no other step from being made.
+
+    Parameters
+    ----------
+    event, notice : int
+        Their numbers in the ledger.
+    map_path : str
+        Where the map is, below the folder of products.
+    first : int
+        The step to begin with.
+
+    Raises
+    ------
+    NoticeError
+        With all that could not be made, at the end.
+    """
+    subject = Subject.load(event, notice, map_path)
+    if not subject.stands or quiet.later(annotate, event, notice, map_path, first):
+        return
+    skymap = subject.skymap()
+    problems = []
+    for number, (what, step) in enumerate(STEPS[first:], first):
+        progress(number, len(STEPS), what)
+        try:
+            step(subject, skymap)
+        except (SkyMapError, ConfigError) as e:
+            problems.append(f"{what}: {e}")
+        if number + 1 < len(STEPS) and quiet.alert_waits():
+            with outbox() as box:
+                box.submit(annotate, event, notice, map_path, number + 1, notice=notice,
+                           urgent=False, key=(
+                               f"annotate:{event}:{notice}:{subject.digest[:16]}:{number + 1}"))
+            break
+    if problems:
+        raise NoticeError("annotations", subject.name, "; ".join(problems))
+
+
+@task(queue="openmp", retries=3, time_limit=600)
+def plot_volume(event: int, notice: int, map_path: str, theme: str = "light") -> None:
+    """Draw where in space an event is, if its map has distances; then ask for it on dark ground.
+
+    Parameters
+    ----------
+    event, notice, map_path
+        As of `annotate`.
+    theme : {"light", "dark"}
+        Of the picture.
+    """
+    from ..skymap import alt, volumeplot
+
+    subject = Subject.load(event, notice, map_path)
+    if not subject.stands or quiet.later(plot_volume, event, notice, map_path, theme):
+        return
+    skymap = subject.skymap()
+    if not skymap.has_distance:
+        return
+    progress(0, 1, f"volume, {theme}")
+    subject.keep("volume" if theme == "light" else f"volume-{theme}", "png",
+                 lambda file: volumeplot.volume(skymap, file, subject.name, theme=theme),
+                 {"alt": alt.alt_text(skymap, subject.name), "theme": theme})
+    if theme == "light":
+        # Another job, so that an alert that comes meanwhile waits for one picture only.
+        with outbox() as box:
+            box.submit(plot_volume, event, notice, map_path, "dark", notice=notice, urgent=False,
+                       key=f"plot_volume:{event}:{notice}:{subject.digest[:16]}:dark")
+
+
+def _volumes(subject: Subject, skymap: SkyMap) -> None:
+    """Note areas and volumes of the credible regions, and how the map differs from the last."""
+    from ..skymap.regions import credible_areas
+    from ..skymap.volume import Volume
+
+    made: dict[str, Any] = {f"area_{level * 100:.0f}": _finite(area) for level, area in zip(
+        LEVELS, credible_areas(skymap, list(LEVELS)), strict=True)}
+    if skymap.has_distance:
+        made |= {f"volume_{level * 100:.0f}": _finite(volume) for level, volume in zip(
+            LEVELS, Volume(skymap).credible_volumes(list(LEVELS)), strict=True)}
+    subject.keep_json("areas", {**made, "provenance": subject.provenance()}, made)
+    subject.learn({key: value for key, value in made.items() if key.startswith("volume")})
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _region(subject: Subject, skymap: SkyMap) -> None:
+    from ..skymap.moc import Moc
+
+    region = Moc.of_level(skymap, 0.9)
+    subject.keep("moc", "fits", region.write_fits,
+                 {"level": 0.9, "area": float(region.area), "max_level": region.max_level})
+
+
+def _view(subject: Subject, skymap: SkyMap) -> None:
+    from ..skymap import view
+
+    made = view.view(skymap, subject.name)
+
+    def write(file: Path) -> None:
+        file.write_bytes(view.encode(made))
+
+    subject.keep("view", "json", write, {"version": made["version"]})
+
+
+def _dark(subject: Subject, skymap: SkyMap) -> None:
+    from ..skymap import alt, plot, summary
+
+    known = summary.summarize(skymap)
+    facts = {"alt": alt.alt_text(skymap, subject.name, summary=known), "theme": "dark"}
+    for kind, draw in (("allsky", plot.all_sky), ("zoom", plot.zoom)):
+        subject.keep(f"{kind}-dark", "png", partial(
+            draw, skymap, title=subject.name, theme="dark", summary=known), facts)
+
+
+def _galaxies(subject: Subject, skymap: SkyMap) -> None:
+    from ..catalogues.crossmatch import crossmatch, ranks
+    from ..jobs import threads
+    from ..skymap import plot
+
+    learnt = {}
+    for catalogue in configured.catalogues().values():
+        found = crossmatch(skymap, catalogue, rank=ranks(catalogue)[0], top=TOP,
+                           threads=threads())
+        best = found.table.rows()[:NAMED]
+        facts = {"catalogue": catalogue.name, "catalogue_sha256": catalogue.digest,
+                 "inside": found.inside, "ranked": found.ranked,
+                 "completeness": found.completeness}
+        for suffix in ("ecsv", "json"):
+            subject.keep("galaxies", suffix, found.table.write, facts,
+                         name=f"galaxies-{catalogue.name}")
+        if found.ranked:
+            draw = partial(plot.zoom, skymap, title=subject.name, overlays=_places(found))
+            subject.keep("zoom-galaxies", "png", draw, facts,
+                         name=f"zoom-galaxies-{catalogue.name}")
+        learnt[catalogue.name] = {**facts, "best": [
+            {key: row[key] for key in ("name", "ra", "dec", "distance", "score")}
+            for row in best]}
+    if learnt:
+        subject.learn({"galaxies": learnt})
+
+
+def _places(found: Ranking) -> Overlays:
+    from ..skymap.overlays import Overlays, Place
+
+    return Overlays(galaxies=[
+        Place(str(row["name"] or ""), row["ra"], row["dec"]) for row in found.table.rows()[:SHOWN]])
+
+
+def _observability(subject: Subject, skymap: SkyMap) -> None:
+    from ..observing.observability import observable
+
+    learnt = {}
+    for name, site in configured.sites().items():
+        seen = observable(skymap, site, issued(subject))
+        facts = {key: getattr(seen, key) for key in (
+            "start", "end", "dark", "probability", "area", "best", "reason")}
+        subject.keep_json("observability", {**seen.to_dict(), "provenance": subject.provenance()},
+                          {"site": site.name, **facts}, name=f"observability-{site.name}")
+        learnt[name] = facts
+    if learnt:
+        subject.learn({"observability": learnt})
+
+
+def issued(subject: Subject) -> float:
+    """Return when the notice of a map was issued: tonight is the night after that.
+
+    So that the same notice replayed later gives the same night.
+    """
+    from ..ledger import notices
+
+    with read() as connection:
+        told = next((h["issued"] for h in rows.history(connection, subject.event)
+                     if h["notice_id"] == subject.notice), None)
+        if told is not None:
+            return float(told)
+        return notices.load(connection, subject.notice).received.timestamp()
+
+
+STEPS: tuple[tuple[str, Callable[[Subject, SkyMap], None]], ...] = (
+    ("areas and volumes", _volumes), ("region", _region), ("view", _view),
+    ("dark pictures", _dark), ("galaxies", _galaxies), ("observability", _observability),
+)
+"""What is made, in this order."""
