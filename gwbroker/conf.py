@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     max_memory: int = Field(
         4096 * MiB, ge=64 * MiB,
         description="Bytes that one job may allocate before it is stopped with an error.")
+    old_after: float = Field(
+        900.0, gt=0,
+        description="Seconds after its issue from which a message that arrives is old: its jobs "
+                    "wait for those of live ones. The slowest of GCN's automatic notices come "
+                    "within minutes of their data.")
     keep_heartbeats: float = Field(
         3600.0, ge=60, description="Seconds after which a heartbeat notice is forgotten.")
     stale_after: float = Field(

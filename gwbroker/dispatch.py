@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import batches, discovery, jobs
+from .conf import settings
 from .errors import NoticeError, SchemaUnavailable
 from .ledger.jobs import Draft
 from .notice import Notice
@@ -20,13 +21,6 @@ from .streams.subject import identify
 
 log = logging.getLogger(__name__)
 _now_and_then = Seldom(log)
-
-OLD = 900.0
-"""Seconds after which a message is no longer live when it arrives.
-
-Nothing that asks for speed is issued that late: the slowest of GCN's automatic notices come
-within minutes of their data. What is older comes from a backfill, or waited while we were away.
-"""
 
 SLOW = 1.0
 """Seconds after which a ``where`` is too slow: the listener waits for it."""
@@ -189,9 +183,12 @@ def _too_old(registration: Registration, notice: Notice) -> bool:
 
 
 def priority(notice: Notice) -> int:
-    """Return 0 for a live notice, 1 for one that was old when it arrived."""
+    """Return 0 for a live notice, 1 for one that was old when it arrived.
+
+    What is older than the setting `old_after` comes from a backfill, or waited while we were away.
+    """
     waited = (notice.received - notice.sent).total_seconds() if notice.sent else 0.0
-    return int(max(age(notice), waited) > OLD)
+    return int(max(age(notice), waited) > settings().old_after)
 
 
 def drafts(notice: Notice, root: int, choices: Iterable[Choice]) -> list[Draft]:

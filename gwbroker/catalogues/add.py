@@ -158,7 +158,26 @@ def _tidy(target: Path, keep: str) -> None:
     """Take away what an interrupted process left, and the galaxies of older catalogues."""
     for old in target.iterdir():
         if old.name.startswith((TEMPORARY, "data-")) and old.name != keep:
-            shutil.rmtree(old, ignore_errors=True)
+            _take_away(old)
+
+
+def _take_away(folder: Path) -> None:
+    """Remove a folder, unless somebody is reading it; then the next one who adds does it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        except OSError:
+            # A file system without locks.
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
 
 
 def _existing(target: Path) -> Catalogue | None:
@@ -174,8 +193,8 @@ def _existing(target: Path) -> Catalogue | None:
 @contextmanager
 def _writing(target: Path) -> Iterator[None]:
     """Keep others from writing into a folder, and say in one sentence why writing failed."""
-    fresh = not target.exists()
     try:
+        fresh = not target.exists()
         target.mkdir(parents=True, exist_ok=True)
         if not fresh and not (target / MANIFEST).exists() and any(
                 not f.name.startswith((".", "data-")) for f in target.iterdir()):
@@ -186,13 +205,15 @@ def _writing(target: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise SkyMapError(str(target), "another process is adding a catalogue here; "
                                   "wait until it is done") from None
-            yield
+            try:
+                yield
+            finally:
+                # While the lock is held: afterwards it may be somebody else's.
+                if fresh and not (target / MANIFEST).exists():
+                    shutil.rmtree(target, ignore_errors=True)
     except (OSError, pa.ArrowException) as e:
         raise SkyMapError(str(target), f"cannot be written: {_reason(e)}; what was there before "
                           "is unchanged") from e
-    finally:
-        if fresh and target.is_dir() and not (target / MANIFEST).exists():
-            shutil.rmtree(target, ignore_errors=True)
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import SkyMapError
 from . import cosmology
+from .columns import LONGEST_NAME
 from .layouts import Layout
 from .lines import LONGEST, lines
 from .sources import open_source
@@ -25,9 +26,6 @@ MOST = 10_000_000
 
 PIECE = 10_000
 """Lines of JSON that are looked at together."""
-
-LONGEST_NAME = 200
-"""Most letters of a name."""
 
 NUMBERS = ("ra", "dec", "redshift", "redshift_error", "distance", "distance_error",
            "host_magnitude", "host_offset")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import SkyMapError
+from .columns import SCHEMA
 
 MANIFEST = "manifest.json"
 """The file that says what a catalogue is, and in which folder its galaxies are."""
 
 VERSION = 1
 """Of what is in the folder; another one cannot be read."""
+
+
+AGAIN = "add the catalogue again with `gwbroker catalogue add`"
+"""What helps if files are not what they were."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,14 @@ class Partition:
         """
         try:
             with pq.ParquetFile(self.path) as file:
+                there = file.schema_arrow
+                for name in columns:
+                    if name not in there.names or there.field(name).type != SCHEMA.field(name).type:
+                        raise SkyMapError(str(self.path), "is missing or of another type; "
+                                          f"{AGAIN}", name)
                 return file.read(list(columns), use_threads=False)
         except (OSError, pa.ArrowException) as e:
-            raise SkyMapError(str(self.path), f"cannot be read: {e}. Add the catalogue again "
-                              "with `gwbroker catalogue add`") from e
+            raise SkyMapError(str(self.path), f"cannot be read: {e}; {AGAIN}") from e
 
 
 @dataclass(frozen=True)
@@ -100,12 +111,39 @@ class Catalogue:
         found = manifest.get("version") if isinstance(manifest, dict) else None
         if found != VERSION:
             raise SkyMapError(str(place / MANIFEST), f"has version {found}, this gwbroker reads "
-                              f"{VERSION}; add the catalogue again")
-        data, level = place / manifest["data"], int(manifest["level"])
+                              f"{VERSION}; {AGAIN}")
+        _check(str(place / MANIFEST), manifest)
+        data, level = place / manifest["data"], manifest["level"]
         partitions = tuple(
             Partition(pixel, rows, partition_path(data, level, pixel))
             for pixel, rows in manifest["partitions"])
         return cls(place, manifest["name"], level, partitions, manifest)
+
+    @property
+    def data(self) -> Path:
+        """The folder of its galaxies."""
+        return self.folder / str(self.manifest["data"])
+
+    @contextmanager
+    def reading(self) -> Iterator[Catalogue]:
+        """Keep the galaxies where they are while they are read, also if others are added.
+
+        Yields this catalogue or, if it has been replaced since it was opened, the one that is in
+        its place. Whoever replaces it then leaves these galaxies to be taken away another time.
+
+        Raises
+        ------
+        SkyMapError
+            If the galaxies are gone.
+        """
+        found = self
+        for _ in range(10):
+            with _locked(found.data) as there:
+                if there:
+                    yield found
+                    return
+            found = Catalogue.open(self.folder)
+        raise SkyMapError(str(found.data), f"is gone; {AGAIN}")
 
     @property
     def rows(self) -> int:
@@ -134,6 +172,49 @@ class Catalogue:
         before = np.searchsorted(start[:, 0], last)
         reach = np.concatenate([[np.int64(-1)], np.maximum.accumulate(start[:, 1])])[before]
         return tuple(p for p, hit in zip(self.partitions, reach > first, strict=True) if hit)
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[bool]:
+    """Hold a lock, shared with other readers, on a folder of galaxies; yield if it is there."""
+    try:
+        handle = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        except OSError:
+            # A file system without locks: then readers are not protected.
+            pass
+        yield data.is_dir()
+    finally:
+        os.close(handle)
+
+
+def _check(source: str, manifest: dict[str, Any]) -> None:
+    """Refuse a manifest that nobody here has written."""
+    for key, kind in (("name", str), ("digest", str), ("format", str), ("data", str),
+                      ("level", int), ("rows", int), ("without_distance", int), ("band", str),
+                      ("partitions", list), ("left_out", list), ("given", dict),
+                      ("source", dict), ("versions", dict)):
+        if type(manifest.get(key)) is not kind:
+            raise SkyMapError(source, f"is not what it should be; {AGAIN}", key)
+    data, level = manifest["data"], manifest["level"]
+    # Nothing outside the catalogue's folder is read or taken away.
+    if not data.startswith("data-") or "/" in data or "\\" in data or "\0" in data:
+        raise SkyMapError(source, f"{data[:60]!r} is no folder of galaxies; {AGAIN}", "data")
+    if not 0 <= level <= 29:
+        raise SkyMapError(source, f"{level} is no HEALPix level; {AGAIN}", "level")
+    for each in manifest["partitions"]:
+        if not (isinstance(each, list) and len(each) == 2 and all(type(v) is int for v in each)
+                and 0 <= each[0] < 12 * 4**level):
+            raise SkyMapError(source, f"{each!r:.60} is no partition; {AGAIN}", "partitions")
+    for name in SCHEMA.names:
+        if type(manifest["given"].get(name)) is not int:
+            raise SkyMapError(source, f"does not say how many galaxies have {name}; {AGAIN}",
+                              "given")
 
 
 def partition_path(data: Path, level: int, pixel: int) -> Path:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 
+LONGEST_NAME = 200
+"""Most letters of a name."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a catalogue.

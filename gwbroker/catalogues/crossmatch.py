@@ -122,13 +122,22 @@ def crossmatch(
         raise SkyMapError("rank", f"{rank!r} is not known; there are {', '.join(RANKS)}")
     if top is not None and top < 1:
         raise SkyMapError("top", f"{top} galaxies cannot be returned")
-    density = Density(skymap, level)
+    with catalogue.reading() as held:
+        return _ranking(held, Density(skymap, level), rank, top, threads or _cores(), progress)
+
+
+def _ranking(
+    catalogue: Catalogue, density: Density, rank: str, top: int | None, threads: int,
+    progress: Callable[[float], None] | None,
+) -> Ranking:
+    """Match a catalogue, and keep the best."""
+    skymap = density.skymap
     best = Best(top)
     read = inside = without_distance = 0
     weight = 0.0
     partitions = catalogue.touching(_ranges(skymap, density.inside), DEEPEST)
     match = _Match(density, RANKS[rank])
-    for done, found in enumerate(_each(match, partitions, threads or _cores()), 1):
+    for done, found in enumerate(_each(match, partitions, threads), 1):
         best.add(found.place, found.score)
         inside += found.inside
         weight += found.weight
@@ -144,7 +153,8 @@ def crossmatch(
               if rank == "luminosity" else None)
     about = {
         **provenance.of(skymap), **provenance.of_catalogue(catalogue),
-        "dimensions": 3 if density.volume else 2, "level": level, "rank": rank,
+        "dimensions": 3 if density.volume else 2, "level": density.level, "rank": rank,
+        "distance_known": density.volume.known if density.volume else 0.0,
         "inside": inside, "ranked": best.ranked, "without_distance": without_distance,
         "completeness": filled}
     table = Table(_columns(density, partitions, best), _UNITS, about)

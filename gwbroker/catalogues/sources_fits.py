@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import tempfile
 import warnings
 import zlib
@@ -23,6 +22,10 @@ from .layouts import Layout
 from .sources import BATCH, Batch, Source
 
 
+EXPANSION = 200
+"""How many times as large as packed a table may be; zeros alone are 1000 times as large."""
+
+
 @contextmanager
 def opened(path: Path, layout: Layout) -> Iterator[Source]:
     """Open a FITS file with a table; see `open_source`."""
@@ -32,9 +35,7 @@ def opened(path: Path, layout: Layout) -> Iterator[Source]:
             # A memory map needs the file as it is.
             plain = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".fits"))
             try:
-                with gzip.open(path, "rb") as packed:
-                    shutil.copyfileobj(packed, plain)
-                plain.flush()
+                _inflate(path, plain)
             except (OSError, EOFError, zlib.error) as e:
                 raise SkyMapError(str(path), f"cannot be inflated: {e}") from e
             file = stack.enter_context(open(plain.name, "rb"))
@@ -43,6 +44,19 @@ def opened(path: Path, layout: Layout) -> Iterator[Source]:
         if table is None:
             raise SkyMapError(str(path), "has no binary table")
         yield _source(str(path), table)
+
+
+def _inflate(path: Path, plain: IO[bytes]) -> None:
+    """Unpack a file, unless it would be so much larger that it cannot be a table."""
+    left = EXPANSION * path.stat().st_size
+    with gzip.open(path, "rb") as packed:
+        while piece := packed.read(8 * 1024**2):
+            left -= len(piece)
+            if left < 0:
+                raise SkyMapError(str(path), f"is more than {EXPANSION} times as large once "
+                                  "inflated; inflate it yourself if it is to be trusted")
+            plain.write(piece)
+    plain.flush()
 
 
 def _table(name: str, file: IO[bytes]) -> tuple[fits.HDUList, fits.BinTableHDU | None]:
@@ -67,6 +81,10 @@ def _source(name: str, table: fits.BinTableHDU) -> Source:
 
     def read(numbers: Sequence[str], texts: Sequence[str]) -> Iterator[Batch]:
         rows = int(table.header["NAXIS2"])
+        for column in (*numbers, *texts):
+            if "P" in (form := str(present[column].format)) or "Q" in form:
+                raise SkyMapError(name, f"is of variable length ({form}), not of one value in "
+                                  "each row", column)
         for start in range(0, rows, BATCH):
             part = table.data[start : start + BATCH]
             columns: dict[str, pa.Array] = {n: _numbers(name, n, part[n]) for n in numbers}

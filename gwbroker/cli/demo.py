@@ -71,7 +71,8 @@ def _run(
     with MockKafka() as kafka, VOEventServer(interval=15) as voevents:
         (home / "gwbroker.toml").write_text(
             # What the samples point to is not theirs: nothing is fetched.
-            f'fetch_hosts = []\nsites = ["paranal", "palomar"]\n'
+            # And they are years old, yet shown as they would come tonight.
+            f'fetch_hosts = []\nold_after = 1e12\nsites = ["paranal", "palomar"]\n'
             f'catalogues = ["{galaxies.NAME}"]\n'
             f'[kafka.demo]\nbootstrap_servers = "{kafka.bootstrap_servers}"\n'
             f'refresh = 1.0\noptions = {{ "fetch.wait.max.ms" = 50 }}\n'

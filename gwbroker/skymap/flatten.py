@@ -119,7 +119,7 @@ def _level(skymap: SkyMap, nside: int | None, limit: int) -> int:
         raise SkyMapError(
             "nside", f"{1 << level} needs {needed / 2**30:,.3g} GiB for {layers} "
             f"column{'s' * (layers > 1)}, more than the limit of {limit / 2**30:.3g} GiB; "
-            f"{1 << fits_in} would fit"
+            + (f"{1 << fits_in} would fit" if limit >= 96 * layers else "none would fit")
         )
     return level
 

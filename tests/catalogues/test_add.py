@@ -155,7 +155,7 @@ def test_a_damaged_catalogue_is_made_again(tmp_path, galaxies, csv):
     path = csv(tmp_path / "g.csv", galaxies)
     made, _ = add(path, tmp_path / "c")
     made.partitions[3].path.unlink()
-    with pytest.raises(SkyMapError, match="Add the catalogue again"):
+    with pytest.raises(SkyMapError, match="add the catalogue again"):
         made.partitions[3].read(["ra"])
     assert add(path, tmp_path / "c")[1]
     assert Catalogue.open(tmp_path / "c").partitions[3].read(["ra"]).num_rows

@@ -33,11 +33,11 @@ def refused(path, folder, **options):
     (b"\x89PNG\r\n\x1a\n\0\0\0", "is neither FITS, Parquet nor text"),
     (b"PAR1 and no more", "is damaged Parquet"),
     (b"\x1f\x8b\x08\x00broken", "is damaged gzip"),
-    (b"name,ra\na,5\n", "column dec: is missing; the file has name, ra. Name the column with "
+    (b"name,ra\na,5\n", "column dec: is missing; the file has name, ra; name the column with "
                         "--column dec=NAME"),
     (b"ra,dec,dec\n1,2,3\n", "column dec: is there twice"),
-    (b"ra,dec\n12:34:56,-5\n", "cannot be understood"),
-    (b"ra,dec\nabc,-5\n", "'abc'"),
+    (b"ra,dec\n12:34:56,-5\n", "column ra: '12:34:56' in line 2 is not a number"),
+    (b"ra,dec\n5,abc\n", "column dec: 'abc' in line 2 is not a number"),
     (b"ra,dec,name\n1,2,\xff\xfe\n", "the text must be UTF-8"),
     (b"SIMPLE  =                    T / and no more", "damaged FITS"),
 ])

@@ -81,5 +81,5 @@ def test_a_map_that_inflates_beyond_the_limit_is_refused(simple):
 
 def test_json_of_many_small_values_is_refused_before_they_take_memory():
     content = b'{"a": [' + b"[]," * 1_000_000 + b"[]]}"
-    with pytest.raises(SkyMapError, match=r"^a\.json: has 2000003 values in its JSON, more than 10"):
+    with pytest.raises(SkyMapError, match=r"^a\.json: has 2000003 values in its JSON, more than"):
         embedded.read(content, "a.json")

@@ -167,6 +167,12 @@ def test_an_nside_that_would_exhaust_memory_is_refused_with_its_size_and_the_rem
     assert flatten(skymap, 32, limit=12 * 32**2 * 32).nside == 32
 
 
+def test_a_limit_below_the_smallest_map_lets_none_fit(simple):
+    with pytest.raises(SkyMapError, match=r"1 needs .* for 4 columns, .*; none would fit"):
+        flatten(simple.validate(), 1, limit=383)
+    assert len(flatten(simple.validate(), 1, limit=384).prob) == 12
+
+
 def test_a_map_of_level_29_is_refused_whole_and_flattened_coarse():
     skymap = make.cone(10, 20, 1e-6, 0.9)
     assert skymap.max_level > 25

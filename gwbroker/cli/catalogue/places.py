@@ -37,11 +37,14 @@ def find(name: str, folder: str | None) -> Path:
     """
     from ...catalogues.catalogue import MANIFEST
 
-    if (Path(name) / MANIFEST).is_file():
-        return Path(name)
     place = home(folder)
-    if "/" not in name and (place / name / MANIFEST).is_file():
-        return place / name
+    try:
+        if (Path(name) / MANIFEST).is_file():
+            return Path(name)
+        if "/" not in name and (place / name / MANIFEST).is_file():
+            return place / name
+    except OSError as e:
+        raise SkyMapError(name[:60], f"cannot be looked for: {e.strerror}") from None
     there = sorted(p.parent.name for p in place.glob(f"*/{MANIFEST}"))
     raise SkyMapError(name, f"is no catalogue; there are {', '.join(there)}" if there else
                       "is no catalogue; make one with `gwbroker catalogue add`")

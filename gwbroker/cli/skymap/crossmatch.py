@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ...catalogues.tables import Table
     from ...skymap.multiorder import SkyMap
 
+KNOWN = 0.999
+"""If less of the probability has a distance, people are told."""
+
 SHOWN = 20
 """Most rows that people see; files and JSON have all."""
 
@@ -112,6 +115,9 @@ def _ranked(found: Ranking) -> list[str]:
                 f"probability times {about['rank']}")]
     if about["dimensions"] == 2:
         lines.append("The map has no distances: this is about the sky alone.")
+    elif about["distance_known"] < KNOWN:
+        lines.append(f"Of {1 - about['distance_known']:.1%} of the probability the map does not "
+                     "know the distance; galaxies there are not ranked.")
     if found.ranked < found.inside:
         lines.append(f"{found.inside - found.ranked:,} are not ranked: their {about['rank']} is "
                      "not known.")
