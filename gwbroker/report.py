@@ -62,7 +62,7 @@ class GBM:
     radius: float
     containment: float
     located: str
-    """Who located it: ``flight``, ``ground`` or ``final``."""
+    """Who located it: a key of `gwbroker.skymap.gbm.SYSTEMATICS`, as ``final``."""
 
     earth: tuple[float, float, float] | None = None
     """Where the spacecraft saw the Earth, and its radius: no burst comes from there."""

@@ -107,6 +107,31 @@ def idempotency_key(replay: bool = True) -> str:
         else claim.key.removesuffix(f":{claim.replay}")
 
 
+def put_off(delay: float) -> None:
+    """Let the running job wait for so many seconds and begin anew; what it did so far is no try.
+
+    The function that called it is to return at once: the job is not this process's any more.
+
+    Raises
+    ------
+    NoJob
+        If no job runs here, or it has ended.
+    LedgerUnavailable
+        If it could not be written.
+    """
+    running = _running
+    if running is None or running.done:
+        raise NoJob("put_off() is for use inside a task that a job calls")
+    claim = running.claim
+    with write(durable=False) as connection:
+        ours = rows.put_off(connection, claim.id, claim.claimant, delay)
+    # If another has it by now, that one sees to it.
+    running.done = True
+    _keeper.forget()
+    if not ours:
+        raise JobLost(claim.id)
+
+
 @contextmanager
 def transaction() -> Iterator[Connection]:
     """Open a transaction on the ledger that ends the running job, for use in a handler or task.

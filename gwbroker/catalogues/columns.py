@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-
 LONGEST_NAME = 200
 """Most letters of a name."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr
 
-from ..skymap.distances import norms
+from ..skymap.distances import known, log_norms
 from ..skymap.multiorder import Floats, Ints, SkyMap
 from ..skymap.regions import credible_levels
 from ..skymap.volume import Volume
@@ -63,15 +63,14 @@ class Density:
             return
         assert skymap.distmu is not None
         assert skymap.distsigma is not None
-        known = np.isfinite(skymap.distmu) & (skymap.distsigma > 0) & (skymap.prob > 0)
-        known &= np.isfinite(skymap.distsigma)
-        self.known = known
-        self._mu = np.where(known, skymap.distmu, 0.0)
-        self._sigma = np.where(known, skymap.distsigma, 1.0)
+        self.known = known(skymap.distmu, skymap.distsigma) & (skymap.prob > 0)
+        self._mu = np.where(self.known, skymap.distmu, 0.0)
+        self._sigma = np.where(self.known, skymap.distsigma, 1.0)
         with np.errstate(divide="ignore"):
-            self._height = np.where(known, np.log(skymap.probdensity) + np.log(
-                norms(self._mu, self._sigma) / self._sigma), -np.inf)
-        self._height -= 0.5 * np.log(2 * np.pi)
+            # Not the norm itself, which does not fit into a number where mu is far below zero.
+            self._height = np.where(
+                self.known, np.log(skymap.probdensity) + log_norms(self._mu, self._sigma)
+                - np.log(self._sigma), -np.inf) - 0.5 * np.log(2 * np.pi)
         self._precision = np.sqrt(0.5) / self._sigma
         self._edge = edge(skymap, self.volume, level)
         top = self._height - 0.5 * np.square(np.minimum(self._mu / self._sigma, 0))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr
 
 from ..errors import SkyMapError
-from ..skymap import regions
-from ..skymap.distances import norms
+from ..skymap import ansatz, regions
+from ..skymap.distances import known, log_norms
 from ..skymap.multiorder import Floats, Ints, SkyMap
 from . import chance, provenance
 from .candidates import Candidates
@@ -242,14 +242,14 @@ def distance_overlap(
     assert skymap.distsigma is not None
     mu, sigma = skymap.distmu[cell], skymap.distsigma[cell]
     found = np.full(len(cell), np.nan)
-    good = np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0) & np.isfinite(distance) & (error > 0)
+    good = known(mu, sigma) & np.isfinite(distance) & (error > 0)
     mu, sigma, d, s = mu[good], sigma[good], distance[good], error[good]
     total = np.hypot(sigma, s)
     m = (d * sigma / s + mu * s / sigma) * (sigma / total) * (s / total)
     v = np.sqrt(2) * sigma / total * s
-    with np.errstate(divide="ignore", under="ignore"):
-        log = 0.5 * (np.log(norms(mu, sigma) / (2 * np.pi * sigma * s)) - log_ndtr(d / s))
-        log -= np.square((d - mu) / (2 * total))
-    tail = v * v * np.exp(-0.5 * np.square(m / v)) + np.sqrt(2 * np.pi) * m * v * ndtr(m / v)
-    found[good] = np.clip(np.exp(log) * np.maximum(tail, 0), 0, 1)
+    log = 0.5 * (log_norms(mu, sigma) - np.log(2 * np.pi * sigma) - np.log(s) - log_ndtr(d / s))
+    log -= np.square((d - mu) / (2 * total))
+    # In one exponent, because for mu far below zero its parts are too large and too small.
+    log += 2 * np.log(v) + 0.5 * np.log(2 * np.pi) + ansatz.log_first(m / v)
+    found[good] = np.exp(np.minimum(log, 0))
     return found

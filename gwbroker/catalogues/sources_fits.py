@@ -21,7 +21,6 @@ from ..errors import SkyMapError
 from .layouts import Layout
 from .sources import BATCH, Batch, Source
 
-
 EXPANSION = 200
 """How many times as large as packed a table may be; zeros alone are 1000 times as large."""
 

@@ -15,7 +15,6 @@ from .columns import LONGEST_NAME
 from .layouts import Layout
 from .sources import BATCH, Batch, Source
 
-
 LARGEST = 2 * 1024**3
 """Most bytes of a column of a row group, once unpacked: a few may be packed into millions."""
 

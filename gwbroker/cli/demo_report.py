@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,14 @@ def copy_products(output: Path) -> Path:
     return output.absolute()
 
 
+def _by_name(jobs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return how many jobs there were of each handler and task; failed ones each by itself."""
+    counts = Counter((j["handler"].removeprefix("gwbroker."), j["state"], j["queue"],
+                      short(j["error"], 60)) for j in jobs)
+    return [(str(number), state, name, queue, error)
+            for (name, state, queue, error), number in counts.items()]
+
+
 def _rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     with read() as connection:
         return (notice_rows.listing(connection, limit=1000),
@@ -57,9 +66,7 @@ def show(console: Console, samples: list[Sample], folder: Path, seconds: float) 
         [(str(n["id"]), n["source"], n["topic"], f"{n['size']:,}", _relation(n))
          for n in notices]))
     console.print(_table(
-        "Jobs", ("id", "state", "handler or task", "queue", "notice", "error"),
-        [(str(j["id"]), j["state"], j["handler"].removeprefix("gwbroker."), j["queue"],
-          str(j["notice"] or ""), short(j["error"], 60)) for j in jobs]))
+        "Jobs", ("jobs", "state", "handler or task", "queue", "error"), _by_name(jobs)))
     console.print(_table(
         "Events", ("id", "name", "kind", "role", "state", "90 % area", "distance", "pictures"),
         [(str(e["id"]), e["name"], e["kind"], e["role"], e["state"], area(e), _distance(e),

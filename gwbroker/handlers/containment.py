@@ -47,8 +47,9 @@ BOTH = "statistical and systematic"
 UNSTATED = "not stated"
 ADDED = "statistical; the systematic ones are added"
 GBM = ("containment_probability 0.68 in its unified notices; added are {} deg for {} % of the"
-       " bursts and {} deg for the others, which hold 68 %: Connaughton et al. 2015, ApJS 216, 32;"
-       " Goldstein et al. 2020, ApJ 895, 40")
+       " bursts and {} deg for the others, which hold 68 %: ")
+OLD = "Connaughton et al. 2015, ApJS 216, 32; Goldstein et al. 2020, ApJ 895, 40"
+ROBOBA = "GCN Circular 25726; Goldstein et al. 2020, ApJ 895, 40 (arXiv:1909.03006)"
 
 TABLE = {
     "fermi-gbm": Containment(
@@ -58,13 +59,22 @@ TABLE = {
         " 14 deg) is not included: Connaughton et al. 2015, ApJS 216, 32"),
     "fermi-gbm-flight": Containment(
         "Fermi", "GBM, located on board", 0.68, ADDED,
-        GBM.format(7.52, 89.7, 55.6)),
+        GBM.format(7.52, 89.7, 55.6) + OLD),
     "fermi-gbm-ground": Containment(
         "Fermi", "GBM, located on the ground", 0.68, ADDED,
-        GBM.format(3.72, 80.4, 13.7)),
+        GBM.format(3.72, 80.4, 13.7) + OLD),
     "fermi-gbm-final": Containment(
         "Fermi", "GBM, final", 0.68, ADDED,
-        GBM.format(3.71, 90, 14.3)),
+        GBM.format(3.71, 90, 14.3) + OLD),
+    "fermi-gbm-roboba": Containment(
+        "Fermi", "GBM, final by RoboBA", 0.68, ADDED,
+        GBM.format(1.8, 52, 4.1) + ROBOBA),
+    "fermi-gbm-roboba-long": Containment(
+        "Fermi", "GBM, final by RoboBA, long burst", 0.68, ADDED,
+        GBM.format(1.9, 58, 4.1) + ROBOBA),
+    "fermi-gbm-roboba-short": Containment(
+        "Fermi", "GBM, final by RoboBA, short burst", 0.68, ADDED,
+        GBM.format(2.6, 39, 4.4) + ROBOBA),
     "fermi-lat": Containment(
         "Fermi", "LAT", 0.90, STATISTICAL,
         f"{MISSION}fermi; gcn.gsfc.nasa.gov/fermi.html calls its typical errors 1 sigma"),

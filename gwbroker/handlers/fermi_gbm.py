@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..notice import Notice
 from ..report import GBM, Cone, Report
 from ..streams import voevent
 from ..streams.gcn import NoticeType
-from . import classic
+from . import classic, fermi_earth
 from .containment import TABLE
 from .fields import Fields
 from .unified import load
@@ -26,22 +26,17 @@ LOCATED = {
 }
 """Who located the burst, by a classic notice's type or a unified notice's ``subtype``."""
 
-KILOMETRES = 1 / 16
-"""Unit of SC_Geo_X, Y and Z, which the notices do not state.
+MINUTES = timedelta(minutes=4)
+"""Most by which the time in the name of a burst's folder can be off: it is in 1/1000 of days."""
 
-With it the vector of GRB 180116A's notice has the length of Fermi's orbit, 6904 km; and taken
-in the frame of right ascension and declination, Phi, Theta and the Sun's place of that notice
-put the LAT's axis 50 degrees from the zenith, as Fermi's survey mode does.
-"""
+ROBOBA_SINCE = datetime(2019, 9, 11, 13, 28, 39, tzinfo=UTC)
+"""When RoboBA's present systematic errors were announced (GCN Circular 25726)."""
 
-ORBIT = (6600.0, 7200.0)
-"""Distances of Fermi from the centre of the Earth, km, that are possible."""
-
-ALTITUDE = 525.0
-"""Fermi's height above the Earth, km, where a notice has none; 25 km are 0.5 deg of limb."""
+_MET = datetime(2001, 1, 1, tzinfo=UTC)
+"""Fermi's trigger numbers are seconds since then; leap seconds do not matter here."""
 
 _BURST = re.compile(
-    r"https?://heasarc\.gsfc\.nasa\.gov/FTP/fermi/data/gbm/triggers/(\d{4})/bn(\d{9})/", re.ASCII)
+    r"https://heasarc\.gsfc\.nasa\.gov/FTP/fermi/data/gbm/triggers/(\d{4})/bn(\d{9})/", re.ASCII)
 HEASARC = "https://heasarc.gsfc.nasa.gov/FTP/fermi/data/gbm/triggers/{}/bn{}/"
 
 
@@ -53,9 +48,9 @@ def of_packet(notice: Notice, report: Report) -> Report:
     if located is None:
         return report
     fields = Fields(packet.params)
-    earth = _earth_of_vector(fields)
-    light_curve = packet.params.get("LightCurve_URL", "")
-    return _with(report, fields, located, earth, [packet.params.get("HealPix_URL"), light_curve])
+    earth = fermi_earth.of_vector(fields)
+    urls = [packet.params.get("HealPix_URL"), packet.params.get("LightCurve_URL")]
+    return _with(report, fields, located, earth, fields.number("Theta", 0, 180), urls)
 
 
 def of_json(notice: Notice, report: Report) -> Report:
@@ -68,29 +63,74 @@ def of_json(notice: Notice, report: Report) -> Report:
     urls = [fields.text("healpix_url"), fields.text("light_curve_url")]
     if value.get("systematic_included") is True:
         # It is taken at its word: nothing is added.
-        return replace(report, maps=_later(report, located, urls))
-    return _with(report, fields, located, _earth_below(fields, report), urls)
+        found = _later(report, fields, located, urls)
+        return replace(report, flags=(*report.flags, *fields.flags), maps=found)
+    if located == "final" and value.get("human_in_the_loop") is False \
+            and report.issued is not None and report.issued >= ROBOBA_SINCE:
+        kind = (fields.text("duration_class") or "").lower()
+        located = f"roboba-{kind}" if kind in ("long", "short") else "roboba"
+    earth = fermi_earth.of_place(fields, _times(report))
+    theta = fields.number("instrument_theta", 0, 180)
+    return _with(report, fields, located, earth, theta, urls)
 
 
 def _with(
-    report: Report, fields: Fields, located: str, earth: Disc | None,
+    report: Report, fields: Fields, located: str, earth: Disc | None, theta: float | None,
     urls: list[str | None],
 ) -> Report:
     place = report.localization
     if isinstance(place, Cone):
         seen = None
-        if earth is not None and _in_front(place, earth, fields):
+        if earth is not None and fermi_earth.believed(place, earth, theta, fields):
             # JSON knows no named tuples.
             seen = (earth.ra, earth.dec, earth.radius)
         row = TABLE[f"fermi-gbm-{located}"]
         place = GBM(place.ra, place.dec, place.radius, place.containment, located, seen, row.text)
-    return replace(report, localization=place, flags=(*report.flags, *fields.flags),
-                   maps=_later(report, located, urls))
+    found = _later(report, fields, located, urls)
+    return replace(report, localization=place, flags=(*report.flags, *fields.flags), maps=found)
 
 
-def _later(report: Report, located: str, urls: list[str | None]) -> tuple[str, ...]:
+def _later(
+    report: Report, fields: Fields, located: str, urls: list[str | None],
+) -> tuple[str, ...]:
     # No map is made of what the spacecraft itself found.
-    return () if report.retracted or located == "flight" else maps(urls)
+    if report.retracted or located == "flight":
+        return ()
+    return maps([url if _is_of(report, url, fields) else None for url in urls])
+
+
+def _is_of(report: Report, url: str | None, fields: Fields) -> bool:
+    """Tell whether a file can be about a burst, noting if it is about another one."""
+    burst = _BURST.match(https(url)) if url else None
+    if burst is None:
+        return True
+    day, number = burst[2][:6], burst[2]
+    try:
+        moment = datetime.strptime(day, "%y%m%d").replace(tzinfo=UTC) + timedelta(
+            days=int(number[6:]) / 1000)
+    except ValueError:
+        moment = None
+    times = _times(report)
+    if f"fermi:bn{number}" in report.identifiers or not times or (
+            moment is not None and any(abs(time - moment) <= MINUTES for time in times)):
+        return True
+    fields.flag("healpix_url", f"bn{number} is another burst, whose map is not fetched")
+    return False
+
+
+def _times(report: Report) -> list[datetime]:
+    """Return when a burst happened, as the notice and its trigger number say."""
+    found = [] if report.t0 is None else [report.t0]
+    for name in report.identifiers:
+        number = name.removeprefix("fermi:")
+        if number.isascii() and number.isdigit() and len(number) <= 10:
+            found.append(_MET + timedelta(seconds=int(number)))
+    return found
+
+
+def https(url: str) -> str:
+    """Return a URL to be asked over TLS, which HEASARC has."""
+    return "https://" + url.removeprefix("http://") if url.startswith("http://") else url
 
 
 def maps(urls: list[str | None]) -> tuple[str, ...]:
@@ -101,7 +141,7 @@ def maps(urls: list[str | None]) -> tuple[str, ...]:
     urls : list
         What the notice says of the map, and of any other file of the burst.
     """
-    burst = next((m for url in urls if url and (m := _BURST.match(url))), None)
+    burst = next((m for url in urls if url and (m := _BURST.match(https(url)))), None)
     found = []
     if burst is not None:
         folder = HEASARC.format(*burst.groups())
@@ -109,53 +149,5 @@ def maps(urls: list[str | None]) -> tuple[str, ...]:
                  f"{folder}quicklook/glg_healpix_all_bn{burst[2]}.fit"]
     stated = urls[0]
     if stated and stated.startswith(("http://", "https://")):
-        # HEASARC has both, and only one is fetched.
-        found.append("https://" + stated.partition("://")[2])
+        found.append(https(stated))
     return tuple(dict.fromkeys(found))
-
-
-def _earth_of_vector(fields: Fields) -> Disc | None:
-    from ..skymap.earth import earth_from
-
-    parts = [fields.number(f"SC_Geo_{axis}") for axis in "XYZ"]
-    vector = [part * KILOMETRES for part in parts if part is not None]
-    if len(vector) < 3 or vector == [0, 0, 0]:
-        return None
-    distance = math.hypot(*vector)
-    if not ORBIT[0] <= distance <= ORBIT[1]:
-        fields.flag("SC_Geo_X", f"{distance:.0f} km is not Fermi's orbit, so that the Earth is"
-                                " not masked")
-        return None
-    return earth_from(vector)
-
-
-def _earth_below(fields: Fields, report: Report) -> Disc | None:
-    from ..skymap.earth import earth_below
-
-    longitude, latitude = fields.number("longitude", -180, 360), fields.number("latitude", -90, 90)
-    altitude = fields.number("altitude", 200, 1000)
-    moment = fields.time("geoloc_time") or report.t0
-    if longitude is None or latitude is None or moment is None:
-        return None
-    if not 2008 <= moment.year < 2100:
-        return None  # Not while Fermi flies.
-    # The schema (v6.1.0, core/GeoLocBase) calls both angles geocentric.
-    return earth_below(longitude, latitude, ALTITUDE if altitude is None else altitude, moment,
-                       geocentric=True)
-
-
-def _in_front(place: Cone, earth: Disc, fields: Fields) -> bool:
-    """Tell whether a position can be in front of the Earth, noting if it cannot."""
-    behind = earth.radius - _separation(place.ra, place.dec, earth.ra, earth.dec)
-    if behind <= place.radius:
-        return True
-    fields.flag("ra, dec", f"the position is {behind:.1f} deg behind the limb of the Earth, more"
-                           " than its error, so that the Earth is not masked")
-    return False
-
-
-def _separation(ra: float, dec: float, ra2: float, dec2: float) -> float:
-    """Return the angle between two positions, degrees (haversine formula)."""
-    d1, d2, da = math.radians(dec), math.radians(dec2), math.radians(ra - ra2)
-    h = math.sin((d1 - d2) / 2) ** 2 + math.cos(d1) * math.cos(d2) * math.sin(da / 2) ** 2
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(h))))

@@ -116,11 +116,12 @@ def read(
     issued = fields.time("alert_datetime")
     role: Role = "test" if scimma.is_test(notice) else role_of(fields)
     pinned.check(fields)
+    own = names[0].partition(":")[2]
     made.update(ra=where and where[0], dec=where and where[1])
     return Report(
         kind=kind,
-        name=next((n for n in called if _TRANSIENT.match(n)), None)
-        or f"{label} {names[0].partition(':')[2]}".replace(":", " "),
+        name=next((n for n in (*called, own) if _TRANSIENT.match(n)), None)
+        or f"{label} {own}".replace(":", " "),
         identifiers=names,
         role=role,
         alert=alert,

@@ -171,6 +171,15 @@ def retry_later(
                   priority=case((_AWAITED, 0), else_=jobs.c.priority))
 
 
+def put_off(connection: Connection, number: int, claimant: str, delay: float) -> bool:
+    """Note that a job has not begun after all, and when it is due; false if it was not ours.
+
+    It stays the same job: however often it is put off, there is one row, and no try is lost.
+    """
+    return _close(connection, number, claimant, state="pending", sends=0,
+                  attempts=jobs.c.attempts - 1, due=clock(connection) + delay)
+
+
 def bury(
     connection: Connection, number: int, claimant: str | None, error: str,
     traceback: str | None,

@@ -18,6 +18,7 @@ from .claims import (
     claim,
     clear_the_way,
     finish,
+    put_off,
     renew,
     retry_later,
     successor,
@@ -42,10 +43,11 @@ from .sweeping import (
 )
 
 __all__ = [
-    "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "awaited",
-    "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "due", "finish", "how_far",
-    "listing", "lost", "mark_sent", "next_old", "orphans", "overdue", "renew", "retry_later",
-    "revive", "stuck", "successor", "tell", "unblocked", "unfinished", "unsent",
+    "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "age",
+    "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "due", "finish",
+    "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue", "put_off",
+    "renew", "retry_later", "revive", "stuck", "successor", "tell", "unblocked", "unfinished",
+    "unsent",
 ]
 
 
@@ -197,6 +199,12 @@ def backlog(connection: Connection) -> int:
     """Return how many jobs of old messages are not finished."""
     query = select(func.count()).select_from(jobs).where(jobs.c.priority == 1, UNFINISHED)
     return int(connection.execute(query).scalar_one())
+
+
+def age(connection: Connection, number: int) -> float:
+    """Return how many seconds ago a job was submitted."""
+    return float(connection.execute(
+        select(clock(connection) - jobs.c.created).where(jobs.c.id == number)).scalar_one())
 
 
 def awaited(connection: Connection, queue: str, apart_from: Collection[str]) -> bool:

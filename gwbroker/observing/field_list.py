@@ -10,6 +10,7 @@ from astropy.table import Table
 from ..errors import SkyMapError
 from ..skymap.multiorder import Floats
 from .fields import Fields
+from .limits import Bools
 
 FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".txt": "ascii.basic", ".fits": "fits"}
 NAMES = ("field", "name", "id", "field_id")
@@ -39,20 +40,19 @@ def read(path: str | Path) -> Fields:
     try:
         table = Table.read(path, format=kind)
     except (OSError, ValueError, IndexError, TypeError) as e:
-        raise SkyMapError(str(path), f"is not a table: {e}") from None
+        said = e.strerror if isinstance(e, OSError) and e.strerror else e
+        raise SkyMapError(str(path), f"is not a table that can be read: {said}") from None
     columns = {str(name).lower(): name for name in table.colnames}
-    ra = _angles(table, columns, "ra", str(path)) % 360.0
+    ra = _angles(table, columns, "ra", str(path))
+    _refuse(str(path), "ra", ra, ~((ra >= -180) & (ra <= 360)), "is not from -180 to 360")
     dec = _angles(table, columns, "dec", str(path))
-    bad = ~(np.abs(dec) <= 90)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise SkyMapError(str(path), f"{dec[row]:g} in row {row} is not from -90 to 90", "dec")
+    _refuse(str(path), "dec", dec, ~(np.abs(dec) <= 90), "is not from -90 to 90")
     label = next((columns[name] for name in NAMES if name in columns), None)
     names = [str(n) for n in table[label]] if label else [str(n) for n in range(1, len(ra) + 1)]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
         raise SkyMapError(str(path), f"{twice!r} is there twice", str(label))
-    return Fields(tuple(names), ra, dec)
+    return Fields(tuple(names), ra % 360.0, dec)
 
 
 def _angles(table: Table, columns: dict[str, str], name: str, source: str) -> Floats:
@@ -67,8 +67,13 @@ def _angles(table: Table, columns: dict[str, str], name: str, source: str) -> Fl
             values = np.asarray((values * column.unit).to_value("deg"), np.float64)
     except (TypeError, ValueError) as e:
         raise SkyMapError(source, f"is not an angle in degrees: {e}", name) from None
-    bad = ~np.isfinite(values)
+    if values.ndim != 1:
+        raise SkyMapError(source, f"has {values.shape[1]} values in each row, not one", name)
+    _refuse(source, name, values, ~np.isfinite(values), "is not a finite number")
+    return np.asarray(values, np.float64)
+
+
+def _refuse(source: str, column: str, values: Floats, bad: Bools, problem: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise SkyMapError(source, f"{values[row]} in row {row} is not a finite number", name)
-    return np.asarray(values, np.float64)
+        raise SkyMapError(source, f"{values[row]:g} in row {row + 1} {problem}", column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 from ..errors import SkyMapError
+from ..skymap.atomic import write_whole
 from ..skymap.multiorder import Floats
 from .fields import Fields
 from .horizon import ACCURACY
@@ -150,6 +152,13 @@ class Plan:
         names, ra, dec = zip(*centres, strict=True) if centres else ((), (), ())
         return Fields(names, np.array(ra, float), np.array(dec, float)).outlines(self.telescope)
 
+    def polygons(self) -> list[list[list[float]]]:
+        """Return the corners of each field, once, as [ra, dec] in degrees, by great circles."""
+        # The sides of a rectangle are great circles as they are.
+        step = 2 if self.telescope.radius else 8
+        return [np.round(np.stack(edge, axis=-1)[::step], 5).tolist()
+                for edge in self.footprints()]
+
     def to_table(self) -> Table:
         """Return the exposures as a table; what is true for all of them is in its ``meta``."""
         names = [f.name for f in fields(Exposure)]
@@ -162,7 +171,8 @@ class Plan:
             table[name].info.format = FORMATS.get(name)
         # Through JSON, because YAML would write tuples as something of Python's own.
         table.meta.update(json.loads(json.dumps({
-            k: v for k, v in self.to_dict().items() if k not in ("exposures", "left_out")})))
+            k: v for k, v in self.to_dict().items()
+            if k not in ("exposures", "left_out", "polygons")})))
         return table
 
     def to_dict(self) -> dict[str, Any]:
@@ -177,6 +187,7 @@ class Plan:
             "single": self.single, "reason": self.reason, "notes": list(self.notes),
             "accuracy": ACCURACY, "exposures": [asdict(e) for e in self.exposures],
             "left_out": [asdict(e) for e in self.left_out[:LISTED]], "left_out_by_reason": sums,
+            "polygons": self.polygons(),
         }
 
     def text(self) -> str:
@@ -201,20 +212,23 @@ class Plan:
     def write(self, path: str | Path) -> None:
         """Write it to a file: a table as ``.ecsv``, all as ``.json``, for people as ``.txt``.
 
+        The file appears whole, or an old one stays.
+
         Raises
         ------
         SkyMapError
             If the name ends otherwise, or the file cannot be written.
         """
         suffix = check_suffix(path)
-        path = Path(path)
+        if suffix == ".ecsv":
+            buffer = io.StringIO()
+            self.to_table().write(buffer, format="ascii.ecsv")
+            content = buffer.getvalue()
+        elif suffix == ".json":
+            content = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        else:
+            content = self.text()
         try:
-            if suffix == ".ecsv":
-                self.to_table().write(path, format="ascii.ecsv", overwrite=True)
-            elif suffix == ".json":
-                path.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n",
-                                encoding="utf-8")
-            else:
-                path.write_text(self.text(), encoding="utf-8")
+            write_whole(path, content.encode())
         except OSError as e:
-            raise SkyMapError(str(path), f"cannot be written: {e}") from None
+            raise SkyMapError(str(path), f"cannot be written: {e.strerror}") from None

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..errors import SkyMapError
+from ..skymap.bounds import check
 from ..skymap.multiorder import Floats
-from .night import Window
+from .night import LONGEST, Window
 from .spells import Spells
 from .telescopes import Telescope
+from .times import DAY
 
 URGENCIES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """How strongly a field that sets soon is preferred; all are tried, and the best plan is kept."""
@@ -31,11 +34,22 @@ class Visits:
         Least time from the end of one to the start of the next of the same field, s.
     filters : tuple of str
         Of the first visit, the second... and from the first again.
+
+    Raises
+    ------
+    SkyMapError
+        Naming what is out of bounds, and its value.
     """
 
     number: int = 1
     gap: float = 0.0
     filters: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        check("visits", self.number, 1, 100)
+        check("gap", self.gap, 0, LONGEST * DAY)
+        if not self.filters:
+            raise SkyMapError("filters", "are none; leave them out or name one")
 
     def filter(self, visit: int) -> str:
         """Return the filter of a visit, counted from 0."""

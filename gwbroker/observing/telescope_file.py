@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SkyMapError
+from ..skymap.bounds import check
 from .limits import Limits
 from .sites import Site, site
-from .telescopes import PRESETS, Telescope
+from .telescopes import PRESETS, SMALLEST, Telescope
 
 LIMITS = tuple(f.name for f in fields(Limits))
 OWN = tuple(f.name for f in fields(Telescope) if f.name not in ("site", "limits"))
+LONGEST = 1_000_000
+"""Most bytes of a file."""
+
 KEYS = ("site", "fov", *OWN, *LIMITS)
 """What a file may say: the parameters of `Telescope` and of `Limits`, and ``fov``."""
 
@@ -48,12 +52,21 @@ def telescope(name: str) -> Telescope:
 
 def _read(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise SkyMapError(str(path), f"cannot be read: {e}") from None
+        with open(path, "rb") as f:
+            content = f.read(LONGEST + 1)
+        if len(content) > LONGEST:
+            raise SkyMapError(str(path), f"has more than {LONGEST:,} bytes: no telescope needs so"
+                              " many")
+        text = content.decode("utf-8")
+    except OSError as e:
+        raise SkyMapError(str(path), f"cannot be read: {e.strerror}") from None
+    except UnicodeDecodeError as e:
+        raise SkyMapError(str(path), f"is not UTF-8: {e}") from None
     try:
         return tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as e:
+    except RecursionError:
+        raise SkyMapError(str(path), "has brackets too deep within one another") from None
+    except ValueError as e:
         raise SkyMapError(str(path), f"is not {path.suffix[1:].upper()}: {e}") from None
 
 
@@ -102,10 +115,14 @@ def field_of_view(sides: Any) -> dict[str, float]:
         If there are not two numbers, or one for the diameter of a circle.
     """
     numbers = sides if isinstance(sides, (list, tuple)) else [sides]
-    if not all(isinstance(n, (int, float)) for n in numbers) or len(numbers) not in (1, 2):
-        raise SkyMapError("fov", f"{sides!r} is not width and height, or a diameter, in degrees")
+    if len(numbers) not in (1, 2) or not all(
+            isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
+        raise SkyMapError("fov", f"{sides!r:.60} is not width and height, or a diameter, in"
+                          " degrees")
     if len(numbers) == 1:
-        return {"radius": numbers[0] / 2 or -1.0, "width": 0.0, "height": 0.0}
+        # Checked here, because to a telescope a radius of 0 means that it has none.
+        diameter = check("fov", numbers[0], SMALLEST, 80)
+        return {"radius": diameter / 2, "width": 0.0, "height": 0.0}
     return {"width": numbers[0], "height": numbers[1], "radius": 0.0}
 
 

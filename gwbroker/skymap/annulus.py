@@ -23,6 +23,9 @@ MOST = 1_000_000
 COARSEST = 1.0
 """Widest cells of the ring, in standard deviations: the mean over a cell is still right."""
 
+FINEST = 1e-3
+"""Smallest standard deviation (rad) that the sums over the sphere resolve."""
+
 NARROW = 0.02
 """Standard deviation (rad) below which the sphere's curvature across the ring is nothing."""
 
@@ -79,9 +82,16 @@ def annulus(ra: float, dec: float, radius: float, width: float, containment: flo
 
 def _sigma(middle: float, half: float, containment: float) -> float:
     """Return the standard deviation (rad) for which a ring holds what it is said to."""
-    simple = half / float(ndtri(0.5 + containment / 2))
+    too_wide = SkyMapError(
+        "width", f"{np.degrees(half):g} deg at containment {containment:g} is wider than the"
+                 " whole sky")
+    # From the tail, which is exact for containments next to one.
+    scaled = -float(ndtri(0.5 - containment / 2)) or 1e-300
+    simple = float(half) / scaled
     if simple < NARROW:
         return simple
+    if half >= max(middle, np.pi - middle):
+        raise too_wide
     inside = np.linspace(max(middle - half, 0), min(middle + half, np.pi), 2001)
     whole = np.linspace(0, np.pi, 8001)
 
@@ -92,7 +102,13 @@ def _sigma(middle: float, half: float, containment: float) -> float:
         return float(part / total - containment)
 
     if excess(100.0) >= 0:
+        raise too_wide
+    # A ring about a point has less room inside than one across the sky.
+    low = min(simple / 20, 5.0)
+    while low > FINEST and excess(low) <= 0:
+        low /= 2
+    if low <= FINEST:
         raise SkyMapError(
-            "width", f"{np.degrees(half):g} deg at containment {containment:g} is wider than the"
-                     " whole sky")
-    return float(brentq(excess, simple / 20, 100.0))
+            "width", f"{np.degrees(half):g} deg cannot hold {containment:g} of a ring of radius"
+                     f" {np.degrees(middle):g} deg")
+    return float(brentq(excess, low, 100.0))

@@ -80,6 +80,18 @@ def log_weight(z: Floats) -> Floats:
     return weight
 
 
+def log_first(z: Floats) -> Floats:
+    """Return ln J1, the logarithm of the integral of t phi(t - z) over t > 0."""
+    first = np.empty_like(z)
+    up = z > _CUT
+    x = z[up]
+    first[up] = np.log(x * ndtr(x) + np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi))
+    if not up.all():
+        x = z[~up]
+        first[~up] = log_ndtr(x) + np.log(ratios(x, 1, 1)[0])
+    return first
+
+
 def below(t: Floats, z: Floats) -> Floats:
     """Return the probability below t >= 0, where the whole is one; z at least STEEPEST."""
     t, z = np.broadcast_arrays(t, z)

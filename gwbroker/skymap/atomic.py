@@ -20,7 +20,8 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         Where; the folder must exist. The file is there when the block ends without an error.
     """
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    # Cut, because a name that is only just short enough has no room for more.
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
     try:
         with os.fdopen(handle, "wb") as f:
             yield f

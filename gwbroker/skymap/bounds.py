@@ -69,5 +69,5 @@ def check_sphere(ra: npt.ArrayLike, dec: npt.ArrayLike) -> tuple[Floats, Floats]
 def _number(name: str, value: float) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
-        raise SkyMapError(name, f"{value!r} is not a number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise SkyMapError(name, f"{value!r:.60} is not a number") from None

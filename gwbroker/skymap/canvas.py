@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
@@ -79,8 +80,11 @@ def families() -> list[str]:
 
 
 def printable(text: str, most: int = 60) -> str:
-    """Return text on one line, with what the fonts lack replaced, cut where it is too long."""
-    line = " ".join(text.split())
+    """Return text on one line, with what the fonts lack replaced, cut where it is too long.
+
+    Marks that turn the direction of writing are left out: they would turn the rest of the line.
+    """
+    line = "".join(c for c in " ".join(text[:2000].split()) if c.isprintable())
     glyphs = _fonts()[1]
     shown = "".join(c if ord(c) in glyphs else "\N{REPLACEMENT CHARACTER}" for c in line)
     return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
@@ -179,22 +183,43 @@ def keys(drawn: Sequence[float], theme: Theme, noun: str = "region") -> list[Art
 
 def legend(axes: Axes, handles: Sequence[Artist], theme: Theme, **where: Any) -> None:
     """Explain what is drawn."""
-    axes.legend(handles=list(handles), fontsize=8.5, labelcolor=theme.text, frameon=False,
-                prop={"family": _fonts()[0], "size": 8.5}, **where)
+    _plain(axes.legend(
+        handles=list(handles), labels=_labels(handles), fontsize=8.5, labelcolor=theme.text,
+        frameon=False, prop={"family": _fonts()[0], "size": 8.5}, **where))
+
+
+def _labels(handles: Sequence[Artist]) -> list[str]:
+    """Return labels, none of which begins as those do that matplotlib leaves out."""
+    labels = [str(handle.get_label()) for handle in handles]
+    return [" " + label if label.startswith("_") else label for label in labels]
+
+
+def _plain(made: Legend) -> Legend:
+    """Let no name be taken for mathematics."""
+    for text in made.get_texts():
+        text.set_parse_math(False)
+    return made
 
 
 def legend_below(
     figure: Figure, handles: Sequence[Artist], theme: Theme, columns: int,
 ) -> None:
     """Explain what is laid over the map, in rows below the picture, which grows for them."""
-    if handles:
-        # Whole points of most screens, so that all above is drawn as it would be without.
-        _grow(figure, round((-(-len(handles) // columns) * ROW + 0.1) * 50) / 50)
-        figure.legend(
-            handles=list(handles), labelcolor=theme.text, frameon=False, ncols=columns,
-            loc="lower center", bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3, borderpad=0.1,
-            labelspacing=0.45, columnspacing=1.6, prop={"family": _fonts()[0], "size": 8.5},
-        )
+    if not handles:
+        return
+    renderer = cast(Any, figure.canvas).get_renderer()
+    for number in range(min(columns, len(handles)), 0, -1):
+        made = _plain(figure.legend(
+            handles=list(handles), labels=_labels(handles), labelcolor=theme.text, frameon=False,
+            ncols=number, loc="lower center", bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3,
+            borderpad=0.1, labelspacing=0.45, columnspacing=1.6,
+            prop={"family": _fonts()[0], "size": 8.5}))
+        if number == 1 or made.get_window_extent(renderer).width < 0.97 * figure.bbox.width:
+            break
+        # Long names need more rows.
+        made.remove()
+    # Whole points of most screens, so that all above is drawn as it would be without.
+    _grow(figure, round((-(-len(handles) // number) * ROW + 0.1) * 50) / 50)
 
 
 def colour_bar(
@@ -215,6 +240,20 @@ def colour_bar(
     bar.ax.tick_params(labelsize=8, colors=theme.ink, width=0.5, length=3)
     times = f" (\N{MULTIPLICATION SIGN} 10{str(power).translate(_RAISED)})" if power else ""
     bar.set_label(f"{label}{times}", fontsize=8.5, color=theme.ink)
+
+
+def kind(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a picture that can be written; asked before anything is drawn.
+
+    Raises
+    ------
+    SkyMapError
+        If the suffix is another.
+    """
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in (".png", ".svg"):
+        raise SkyMapError(os.fspath(path), f"pictures are .png or .svg, not {suffix!r}")
+    return suffix
 
 
 def save(
@@ -239,10 +278,7 @@ def save(
     SkyMapError
         If the suffix is another.
     """
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in (".png", ".svg"):
-        raise SkyMapError(os.fspath(path), f"pictures are .png or .svg, not {suffix!r}")
-    encode = _png if suffix == ".png" else _svg
+    encode = _png if kind(path) == ".png" else _svg
     write_whole(path, encode(figure, dpi, _clean(title), _clean(said)))
 
 

@@ -61,6 +61,7 @@ def coherence(
     SkyMapError
         If the suffix of the path is neither, or the theme unknown.
     """
+    canvas.kind(path)
     colours = theme_of(theme)
     agreement = overlap(a, b)
     summaries = summarize(a), summarize(b)

@@ -3,7 +3,8 @@
 The probability of a distance r >= 0 in a cell is
 p(r) = N / (sqrt(2 pi) sigma) exp(-(r - mu)^2 / (2 sigma^2)) r^2 (Singer et al. 2016, ApJL 829,
 L15, equation 1; Supplement ApJS 226, 10). All functions take arrays that go together or
-numbers, and Mpc. Where mu or sigma is not finite, or sigma is not positive, nothing is known.
+numbers, and Mpc. Where mu or sigma is not finite (or beyond 1e15 Mpc), or sigma is not positive,
+nothing is known.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from .multiorder import Floats, SkyMap
 
 LEAST_RATIO = float(np.sqrt(3))
 """Mean over standard deviation of the widest ansatz: a Gamma distribution, mu to -infinity."""
+
+FARTHEST = 1e15
+"""Mpc; a mu or sigma beyond, or a sigma below its inverse, is no distance but damage."""
 
 _STEEPEST = -36.0
 """The least mu over sigma of `parameters`: below, the norm does not fit into a number."""
@@ -67,7 +71,7 @@ def parameters(mean: npt.ArrayLike, std: npt.ArrayLike) -> tuple[Floats, Floats,
     mu, sigma, norm = np.full(mean.shape, np.inf), np.ones(mean.shape), np.zeros(mean.shape)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = mean / std
-    good = (ratio > LEAST_RATIO) & np.isfinite(ratio) & np.isfinite(mean) & (std > 0)
+    good = (ratio > LEAST_RATIO) & (mean <= FARTHEST) & (std >= 1 / FARTHEST)
     z = _invert(ratio[good])
     first, _, _ = ansatz.standard(z)
     sigma[good] = mean[good] / first
@@ -92,18 +96,23 @@ def _invert(ratio: Floats) -> Floats:
 
 def norms(mu: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
     """Return the norm, Mpc^-2, with which the ansatz integrates to one; 0 where none is known."""
-    mu, sigma = _arrays(mu, sigma)
-    norm = np.zeros(mu.shape)
-    good = known(mu, sigma)
     with np.errstate(over="ignore"):
-        norm[good] = (np.exp(-ansatz.log_weight(mu[good] / sigma[good]))
-                      / np.square(sigma[good]))
-    return norm
+        return np.asarray(np.exp(log_norms(mu, sigma)), np.float64)
+
+
+def log_norms(mu: npt.ArrayLike, sigma: npt.ArrayLike) -> Floats:
+    """Return the natural logarithm of `norms`; minus infinity where none is known."""
+    mu, sigma = _arrays(mu, sigma)
+    log = np.full(mu.shape, -np.inf)
+    good = known(mu, sigma)
+    log[good] = -ansatz.log_weight(mu[good] / sigma[good]) - 2 * np.log(sigma[good])
+    return log
 
 
 def known(mu: Floats, sigma: Floats) -> npt.NDArray[np.bool_]:
-    """Tell where a distance is known."""
-    good: npt.NDArray[np.bool_] = np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)
+    """Tell where a distance is known: finite, of a size that a cube of it is a number as well."""
+    good: npt.NDArray[np.bool_] = (np.abs(mu) <= FARTHEST) & (sigma <= FARTHEST) & (
+        sigma >= 1 / FARTHEST)
     return good
 
 

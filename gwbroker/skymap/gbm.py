@@ -22,21 +22,30 @@ class Systematics:
         Of the bursts in the core; the others are in the tail.
     core, tail : float
         Radii that hold 68 % of each, degrees.
+    source : str
+        Who found them.
     """
 
     fraction: float
     core: float
     tail: float
+    source: str
 
+
+OLD = "Connaughton et al. 2015, ApJS 216, 32; Goldstein et al. 2020, ApJ 895, 40"
+ROBOBA = "GCN Circular 25726; Goldstein et al. 2020, ApJ 895, 40 (arXiv:1909.03006)"
 
 SYSTEMATICS = {
-    "flight": Systematics(0.897, 7.52, 55.6),
-    "ground": Systematics(0.804, 3.72, 13.7),
-    "final": Systematics(0.900, 3.71, 14.3),
+    "flight": Systematics(0.897, 7.52, 55.6, OLD),
+    "ground": Systematics(0.804, 3.72, 13.7, OLD),
+    "final": Systematics(0.900, 3.71, 14.3, OLD),
+    "roboba": Systematics(0.52, 1.8, 4.1, ROBOBA),
+    "roboba-long": Systematics(0.58, 1.9, 4.1, ROBOBA),
+    "roboba-short": Systematics(0.39, 2.6, 4.4, ROBOBA),
 }
-"""By who located the burst: the spacecraft, the automatic pipeline on the ground, a human.
-
-Connaughton et al. (2015), ApJS 216, 32; Goldstein et al. (2020), ApJ 895, 40.
+"""By who located the burst: the spacecraft, the automatic pipeline on the ground, a human, or
+RoboBA, the pipeline that replaces the human, as it is since 2019-09-11: of all bursts, and of
+those that it calls long or short.
 """
 
 
@@ -55,8 +64,8 @@ def gbm(ra: float, dec: float, radius: float, containment: float, located: str) 
         Statistical error radius, degrees.
     containment : float
         Probability that the statistical error is within the radius; Fermi's is 0.68.
-    located : {"flight", "ground", "final"}
-        Who located it: a key of `SYSTEMATICS`.
+    located : str
+        Who located it: a key of `SYSTEMATICS`, as ``final``.
 
     Raises
     ------
@@ -64,8 +73,7 @@ def gbm(ra: float, dec: float, radius: float, containment: float, located: str) 
         If a value is out of bounds, naming the parameter and the value.
     """
     if located not in SYSTEMATICS:
-        raise SkyMapError(
-            "located", f"{located!r} is not one of {', '.join(SYSTEMATICS)}")
+        raise SkyMapError("located", f"{located!r} is not one of {', '.join(SYSTEMATICS)}")
     of = SYSTEMATICS[located]
     statistical = concentration(radius, containment)
     return mixture(ra, dec, [

@@ -72,10 +72,14 @@ def write(
         raise SkyMapError(os.fspath(path), f"{suffix or 'no suffix'!r} is not one of a MOC: "
                           + ", ".join(SUFFIXES))
     if form == "fits":
-        write_whole(path, to_fits(level, ipix))
+        content = to_fits(level, ipix)
     else:
         text = to_json(level, ipix) if form == "json" else to_ascii(level, ipix)
-        write_whole(path, f"{text}\n".encode())
+        content = f"{text}\n".encode()
+    try:
+        write_whole(path, content)
+    except OSError as e:
+        raise SkyMapError(os.fspath(path), f"cannot be written: {e.strerror}") from None
 
 
 def read(path: str | os.PathLike[str]) -> Ints:

@@ -66,6 +66,7 @@ def all_sky(
         If the suffix of the path is neither, the theme unknown, or the time of an overlay is
         none.
     """
+    canvas.kind(path)
     colours = theme_of(theme)
     summary = summary or summarize(skymap)
     sheet = Sheet.sky(centre_ra)
@@ -131,6 +132,7 @@ def zoom(
         If the suffix of the path is neither, the theme unknown, or the time of an overlay is
         none.
     """
+    canvas.kind(path)
     colours = theme_of(theme)
     summary = summary or summarize(skymap)
     shown = frame(skymap)

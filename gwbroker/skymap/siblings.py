@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from .multiorder import DEEPEST, Floats, Ints, uniq_of
+from .multiorder import DEEPEST, Floats, Ints, SkyMap, uniq_of
+
+
+def fewest(skymap: SkyMap) -> SkyMap:
+    """Return the same map in as few cells as can be: four that are alike made one, and so on."""
+    columns = {name: values for name, values in skymap.columns.items() if name != "uniq"}
+    uniq, merged = merge_alike(skymap.start, skymap.level, columns)
+    changed: dict[str, Any] = {"uniq": uniq, **merged}
+    return skymap if len(uniq) == skymap.cells else replace(skymap, **changed)
 
 
 def merge_alike(start: Ints, level: Ints, columns: Mapping[str, Floats]) -> tuple[

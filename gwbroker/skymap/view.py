@@ -31,6 +31,9 @@ CELLS = 2500
 POINTS = 1200
 """How many points the outline of a level has at most."""
 
+NAME = 200
+"""How many letters a name has at most."""
+
 GALAXIES = 200
 """How many galaxies a view has at most."""
 
@@ -66,6 +69,7 @@ def view(
         If the time of an overlay is none.
     """
     summary = summary or summarize(skymap)
+    title = _name(title)
     outlines = _outlines(skymap)
     regions = []
     for level, area in zip(LEVELS, (summary.area_50, summary.area_90), strict=True):
@@ -76,7 +80,7 @@ def view(
         })
     return {
         "version": VERSION,
-        "title": " ".join(title.split()),
+        "title": title,
         "alt": alt_text(skymap, title, summary=summary),
         "ra": round(summary.ra, 7),
         "dec": round(summary.dec, 7),
@@ -91,8 +95,15 @@ def view(
 
 
 def encode(value: dict[str, Any]) -> bytes:
-    """Return a view as the bytes of its file, the same for the same view."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """Return a view as the bytes of its file, the same for the same view.
+
+    It can be put into a page as it is: no name in it ends a script or begins a comment.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for c in "<>&\u2028\u2029":
+        text = text.replace(c, f"\\u{ord(c):04x}")
+    # A file's name may have bytes that are no letters.
+    return text.encode(errors="replace")
 
 
 def density(skymap: SkyMap, level: int = DENSITY_LEVEL) -> dict[str, Any]:
@@ -203,7 +214,7 @@ def _overlays(overlays: Overlays) -> dict[str, Any]:
         best = overlays.other.vectors[int(np.argmax(overlays.other.probdensity))]
         ra, dec = to_degrees(best)
         found["other"] = {
-            "name": overlays.other_name, "ra": round(float(ra), 7), "dec": round(float(dec), 7),
+            "name": _name(overlays.other_name), "ra": round(float(ra), 7), "dec": round(float(dec), 7),
             "regions": [{"level": n, "polygons": p} for n, p in outlines.items()]}
     elif overlays.other is not None:
         found["other"] = {**_place(overlays.other), "regions": []}
@@ -218,18 +229,23 @@ def _overlays(overlays: Overlays) -> dict[str, Any]:
 
 
 def _place(place: Place) -> dict[str, Any]:
-    return {"name": place.name, "ra": round(place.ra % 360, 7), "dec": round(place.dec, 7)}
+    return {"name": _name(place.name), "ra": round(place.ra % 360, 7), "dec": round(place.dec, 7)}
 
 
 def _footprint(footprint: Footprint) -> dict[str, Any]:
     if isinstance(footprint.shape, Moc):
         moc, exact = _region(footprint.shape)
-        return {"name": footprint.name, "moc": moc, "moc_exact": exact, "polygons": []}
+        return {"name": _name(footprint.name), "moc": moc, "moc_exact": exact, "polygons": []}
     polygons = []
     for corners in footprint.shape:
         closed = np.array([*corners, corners[0]], np.float64)
         polygons += [np.round(p, 6).tolist() for p in cut(to_vectors(*closed.T))]
-    return {"name": footprint.name, "moc": None, "moc_exact": True, "polygons": polygons}
+    return {"name": _name(footprint.name), "moc": None, "moc_exact": True, "polygons": polygons}
+
+
+def _name(text: str) -> str:
+    """Return a name on one line that is not endless."""
+    return " ".join(text[:2000].split())[:NAME]
 
 
 def _round(value: float | None) -> float | None:

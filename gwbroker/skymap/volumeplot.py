@@ -79,6 +79,7 @@ def volume(
     SkyMapError
         If the map has no distances, the suffix of the path is neither, or the theme unknown.
     """
+    canvas.kind(path)
     colours = theme_of(theme)
     points = cloud(skymap)
     if points is None:
@@ -108,9 +109,9 @@ def volume(
 
 def _view(points: Cloud) -> _View:
     """Return the part of space that holds 99 % along each axis, and the Earth."""
-    ends = np.array([points.spread(axis, (0.005, 0.995)) for axis in range(3)])
+    ends = np.array([points.spread(axis, (0.02, 0.98)) for axis in range(3)])
     ends[:, 0], ends[:, 1] = np.minimum(ends[:, 0], 0), np.maximum(ends[:, 1], 0)
-    half = np.maximum(np.diff(ends)[:, 0] / 2, 1e-9 * points.farthest) * 1.12
+    half = np.maximum(np.diff(ends)[:, 0] / 2, 1e-9 * points.farthest) * 1.3
     slender = bool(half.max() > SLENDER * half.min())
     return _View(ends.mean(axis=1), half if slender else np.full(3, half.max()), slender)
 

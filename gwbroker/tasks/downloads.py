@@ -9,11 +9,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import products
+from .. import products, running
 from ..errors import FetchError, FetchRefused, NoticeError, SkyMapError
 from ..fetch import LIMIT, PUBLIC, fetch, permitted
 from ..jobs import Outbox, outbox, task
 from ..ledger import events as rows
+from ..ledger import jobs as job_rows
 from ..ledger.engine import read
 from ..report import Downloaded, pack
 
@@ -29,8 +30,11 @@ RETRIES = 36
 """Tries after the first one: with pauses of 45 minutes on average, about a day of them."""
 
 TIME_LIMIT = 200.0
-TIMEOUT = 60.0
+TIMEOUT = 30.0
 """Seconds for one file."""
+
+AT_ONCE = 2
+"""Downloads that run at a time: an archive that is slow is not to occupy all workers."""
 
 REACH = PUBLIC
 """What may be reached."""
@@ -38,6 +42,8 @@ REACH = PUBLIC
 
 def ask(box: Outbox, event: int, notice: int, revision: int, urls: Sequence[str]) -> None:
     """Ask for the first of these maps that can be had, unless none may be fetched.
+
+    A replay asks for none: what was fetched when the notice came is kept.
 
     Parameters
     ----------
@@ -50,6 +56,9 @@ def ask(box: Outbox, event: int, notice: int, revision: int, urls: Sequence[str]
     urls : sequence of str
         The best comes first.
     """
+    claim = running.current()
+    if claim is not None and claim.replay is not None:
+        return
     allowed = []
     for url in urls:
         try:
@@ -67,6 +76,8 @@ def ask(box: Outbox, event: int, notice: int, revision: int, urls: Sequence[str]
 def download(event: int, notice: int, revision: int, urls: list[str]) -> None:
     """Fetch an event's map and let it be localized by it; fails as long as there is none.
 
+    Of an event that was retracted meanwhile none is fetched.
+
     Parameters
     ----------
     event, notice : int
@@ -79,18 +90,22 @@ def download(event: int, notice: int, revision: int, urls: list[str]) -> None:
     Raises
     ------
     FetchError
-        If none is there yet; tried again later.
+        If none is there yet, or enough others are fetched just now; tried again later.
     NoticeError
         If none may ever be fetched.
     """
-    content, url = _first(urls)
     with read() as connection:
-        name = rows.get(connection, event)["name"]
+        row = rows.get(connection, event)
+    if row["state"] == "retracted":
+        return
+    _take_turns(urls)
+    content, url = _first(urls)
 
     def write(file: Path) -> None:
         file.write_bytes(content)
 
-    stored = products.store(products.relative(event, name, notice, "download", "fits"), write)
+    place = products.relative(event, row["name"], notice, "download", "fits")
+    stored = products.store(place, write)
     where = Downloaded(stored.path, url, stored.digest.hex())
     with outbox() as box:
         rows.add_product(box.connection, event_id=event, notice_id=notice, kind="download",
@@ -99,6 +114,18 @@ def download(event: int, notice: int, revision: int, urls: list[str]) -> None:
         # The same bytes again are no news; others are.
         box.submit("gwbroker.tasks.skymaps.localize", event, notice, revision, pack(where),
                    key=f"localize:{event}:{notice}:{where.sha256[:16]}", notice=notice)
+
+
+def _take_turns(urls: Sequence[str]) -> None:
+    """Go on if this is one of the oldest downloads that run just now."""
+    claim = running.current()
+    if claim is None:
+        return
+    with read() as connection:
+        now = job_rows.listing(connection, state="running", handler=claim.handler, limit=1000)
+    if claim.id not in sorted(row["id"] for row in now)[:AT_ONCE]:
+        raise FetchError(urls[0], f"waits, because {AT_ONCE} others are fetched just now",
+                         "Tried again later")
 
 
 def _first(urls: Sequence[str]) -> tuple[bytes, str]:

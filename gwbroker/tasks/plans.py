@@ -40,7 +40,7 @@ def plan(event: int, notice: int, map_path: str) -> None:
     subject = Subject.load(event, notice, map_path)
     if not telescopes or not subject.stands or subject.row["role"] != "real":
         return
-    if quiet.later(plan, event, notice, map_path):
+    if quiet.later():
         return
     skymap = subject.skymap()
     problems, learnt = [], {}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .. import running
-from ..jobs import outbox
 from ..ledger import jobs as rows
 from ..ledger.engine import read
 
 QUIET = 5.0
 """Seconds without an alert's job on the queue after which others may start."""
 
+PAUSE = 60.0
+"""Most seconds until a job that was put off looks again."""
+
+LONGEST = 600.0
+"""Seconds after which a job begins that alerts have kept from it."""
 
 ENRICHMENT = frozenset({
     "gwbroker.tasks.annotations.annotate", "gwbroker.tasks.annotations.plot_volume",
@@ -22,35 +23,26 @@ those come first: of a thousand that are replayed, only maps that stand at the e
 """
 
 
-def alert_waits(queue: str = "openmp") -> bool:
-    """Tell whether anything but enrichment waits on a queue."""
-    with read() as connection:
-        return rows.awaited(connection, queue, ENRICHMENT)
-
-
-def later(task: Callable[..., Any], *args: Any, queue: str = "openmp") -> bool:
+def later(queue: str = "openmp") -> bool:
     """Put the running job off if alerts come just now; return whether it was.
 
     A job cannot be interrupted, so that one which has just begun would hold up the next alert
-    of a burst. Called outside of a job it puts nothing off.
+    of a burst. The same job waits, each time for half of its age, so that a thousand of them
+    cost little; one that has waited for `LONGEST` begins, also if alerts never cease. Outside
+    of a job nothing is put off.
 
     Parameters
     ----------
-    task : callable
-        The task that runs, to be called again in a while.
-    *args
-        With what.
     queue : str
-        Which one.
+        Which one the alerts are on.
     """
     claim = running.current()
     if claim is None:
         return False
     with read() as connection:
-        if not (rows.awaited(connection, queue, ENRICHMENT)
-                or rows.busy(connection, queue, QUIET, ENRICHMENT)):
+        waited = rows.age(connection, claim.id)
+        if waited > LONGEST or not (rows.awaited(connection, queue, ENRICHMENT)
+                                    or rows.busy(connection, queue, QUIET, ENRICHMENT)):
             return False
-    with outbox() as box:
-        box.submit(task, *args, notice=claim.notice.id if claim.notice else None,
-                   delay=QUIET, urgent=False, key=f"{task.__name__}:after:{claim.id}")
+    running.put_off(min(max(QUIET, waited / 2), PAUSE))
     return True

@@ -1,6 +1,7 @@
 """Candidates: read from tables and lines, scored, and refused when impossible."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import norm
 
 from gwbroker.catalogues import Candidates, Scorer, score
 from gwbroker.catalogues.chance import after_trials, host_chance
+from gwbroker.catalogues.lines import lines
 from gwbroker.catalogues.scorer import distance_overlap
 from gwbroker.errors import SkyMapError
 from gwbroker.skymap import SkyMap, make
@@ -71,12 +73,15 @@ def test_the_chance_in_space_is_the_volume_that_is_denser(volume_map):
 
 
 def test_many_candidates_have_the_same_chances_as_few(volume_map):
+    """Whatever else is in the table: some deep in the map, some hundreds of sigmas out."""
     rng = np.random.default_rng(4)
     ra, dec, d = rng.normal(120, 4, 600), rng.normal(-20, 4, 600), rng.uniform(50, 400, 600)
-    scorer = Scorer(volume_map)
-    many = scorer.score(Candidates.of(ra, dec, distance=d)).columns["chance"]
-    few = scorer.score(Candidates.of(ra[:9], dec[:9], distance=d[:9])).columns["chance"]
-    assert many[:9] == pytest.approx(few, rel=1e-2, abs=1e-6)
+    ra[:3], dec[:3], d[:3] = 120, -20, [180, 190, 1]
+    narrow = dataclasses.replace(volume_map, distsigma=volume_map.distsigma / 5)
+    for scorer in (Scorer(volume_map), Scorer(narrow)):
+        many = scorer.score(Candidates.of(ra, dec, distance=d)).columns["chance"]
+        few = scorer.score(Candidates.of(ra[:40], dec[:40], distance=d[:40])).columns["chance"]
+        assert many[:40] == pytest.approx(few, rel=3e-3, abs=0)
 
 
 @pytest.mark.parametrize(("mu", "sigma", "d", "s"), [
@@ -181,7 +186,10 @@ def test_impossible_candidates_are_refused(row, message):
 
 
 @pytest.mark.parametrize(("line", "message"), [
-    ("{", "is not JSON"), ("[1, 2]", "is not a JSON object but list"), ("", "is not JSON")])
+    ("{", "is not JSON"), (b'{"ra": 1, "\xff": 2}', "is not JSON"),
+    pytest.param("[" * 100_000, "is not JSON", id="deep"),
+    pytest.param('{"ra": "' + "1" * 1_000_000 + '"}', "is longer than 1,000,000", id="long"),
+    ("[1, 2]", "is not a JSON object but list"), ("", "is not JSON")])
 def test_lines_that_are_no_candidate_are_refused(line, message):
     with pytest.raises(SkyMapError, match=f"line 3: {message}"):
         Candidates.from_line(line, "line 3")
@@ -209,7 +217,42 @@ def test_candidates_at_poles_and_at_unknown_distance_are_scored(volume_map):
     partly = dataclasses.replace(volume_map, distmu=mu)
     found = score(partly, Candidates.of([0, 0, 120], [90, -90, -20], distance=[100, 100, 100],
                                         distance_error=[5, 5, 5])).rows()
-    assert found[2]["credible_level_3d"] == 1
-    assert found[2]["density_3d"] == 0
-    assert found[2]["distance_overlap"] is None
+    for column in ("credible_level_3d", "density_3d", "distance_overlap", "chance_volume"):
+        assert found[2][column] is None
+    assert found[2]["chance"] == found[2]["chance_sky"] < 1e-3
     assert all(0 <= row["chance"] <= 1 for row in found)
+
+
+def test_a_map_of_which_no_distance_is_known_scores_on_the_sky(volume_map):
+    flat = dataclasses.replace(volume_map, distmu=None, distsigma=None, distnorm=None)
+    unknown = dataclasses.replace(
+        volume_map, distmu=np.full(volume_map.cells, np.inf),
+        distsigma=np.ones(volume_map.cells), distnorm=np.zeros(volume_map.cells))
+    candidates = Candidates.from_rows(ROWS, "test")
+    found = score(unknown, candidates)
+    assert found.provenance["dimensions"] == 2
+    assert found.rows() == score(flat, candidates).rows()
+
+
+def test_names_that_no_table_could_show_are_refused():
+    for name, message in (("\ud800", "is not Unicode text"), ("A" * 1000, "has 1,000 letters"),
+                          ({"a": 1}, "is not a name")):
+        with pytest.raises(SkyMapError, match=f"column name: .*{message}"):
+            Candidates.from_rows([{"name": name, "ra": 1, "dec": 2}], "test")
+
+
+def test_of_many_lines_the_wrong_one_is_named(tmp_path):
+    rows = [json.dumps({"ra": n % 360, "dec": 0}) for n in range(25_000)]
+    path = tmp_path / "c.jsonl"
+    path.write_text("\n".join(rows))
+    assert len(Candidates.read(path)) == 25_000
+    rows[12_345] = '{"ra": 1, "dec": 91}'
+    path.write_text("\n".join(rows))
+    with pytest.raises(SkyMapError, match=r"line 12346: column dec: 91 in row 1 is not"):
+        Candidates.read(path)
+
+
+def test_lines_of_any_length_are_read_in_pieces():
+    content = b"short\n" + b"x" * 35 + b"\n" + b"y" * 10 + b"\n\nlast"
+    found = list(lines(io.BytesIO(content), longest=10))
+    assert found == [b"short\n", b"x" * 11, b"y" * 10 + b"\n", b"\n", b"last"]

@@ -140,13 +140,15 @@ def test_a_level_29_map_is_matched_without_being_rasterized(csv, tmp_path):
     assert found.table.columns["ra"][0] in (45.0, 45.1)
 
 
-def test_a_map_of_which_no_distance_is_known_ranks_nothing(volume_map, catalogue):
+def test_a_map_of_which_no_distance_is_known_ranks_on_the_sky(volume_map, catalogue):
+    flat = dataclasses.replace(volume_map, distmu=None, distsigma=None, distnorm=None)
     unknown = dataclasses.replace(
         volume_map, distmu=np.full(volume_map.cells, np.inf),
         distsigma=np.ones(volume_map.cells), distnorm=np.zeros(volume_map.cells))
-    found = crossmatch(unknown, catalogue, rank="probability")
-    assert (found.inside, len(found.table)) == (0, 0)
-    assert found.table.rows() == []
+    found = crossmatch(unknown, catalogue, rank="probability", top=5)
+    assert found.table.provenance["dimensions"] == 2
+    assert found.inside > 0
+    assert found.table.rows() == crossmatch(flat, catalogue, rank="probability", top=5).table.rows()
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -23,7 +23,7 @@ bad,30,95,100,1e10
 """
 
 
-def gwbroker(*arguments: object, stdin: str | None = None) -> Result:
+def gwbroker(*arguments: object, stdin: str | bytes | None = None) -> Result:
     """Run a command in this process."""
     return CliRunner().invoke(cli.gwbroker, [str(a) for a in arguments], prog_name="gwbroker",
                               input=stdin)
@@ -136,14 +136,21 @@ def test_candidates_are_scored_from_a_table():
 
 
 def test_lines_are_answered_one_by_one_and_a_bad_one_hurts_no_other():
-    lines = '{"name": "AT 1", "ra": 30, "dec": 10}\nnonsense\n\n{"ra": 1, "dec": 2}\n'
+    lines = b"\n".join([
+        b'{"name": "AT 1", "ra": 30, "dec": 10}', b"nonsense", b"", b"[" * 100_000,
+        b'{"name": "\\ud800", "ra": 30, "dec": 10}', b'{"name": "\xff", "ra": 1, "dec": 2}',
+        b'{"ra": 30, "dec": 10, "x": "' + b"x" * 2_000_000 + b'"}', b'{"ra": 30, "dec": 12}'])
     said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "-", stdin=lines)
     answers = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [list(a) for a in answers[1:6]] == [["error"]] * 5
     assert answers[0]["name"] == "AT 1"
     assert answers[1]["error"].startswith("line 2: is not JSON")
-    assert answers[2]["credible_level"] > 0.99
+    assert answers[5]["error"] == "line 7: is longer than 1,000,000 bytes, and not read"
+    assert answers[6]["credible_level"] > 0.9
+    # Of two trials, not of eight: what is no candidate is no trial.
+    assert answers[6]["chance_trials"] == pytest.approx(2 * answers[6]["chance"], rel=1e-3)
     assert said.exit_code == 1
-    assert "1 lines could not be scored." in said.stderr
+    assert "5 lines could not be scored." in said.stderr
 
 
 def test_with_an_output_lines_make_a_table(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gwbroker import __version__
-from gwbroker.skymap import files
+from gwbroker.skymap import SkyMap, files
 
 from .skymap_files import call, write_ball, write_cone
 
@@ -73,6 +73,14 @@ def test_a_map_that_is_written_over_itself_is_whole(tmp_path: Path):
     assert call("flatten", cone, cone, "--nside", 16).exit_code == 0
     assert call("unflatten", cone, cone).exit_code == 0
     assert files.load(cone).max_level == 4
+
+
+def test_unflatten_makes_as_few_cells_as_can_be_of_a_multi_order_map_too(tmp_path: Path):
+    uniq = np.arange(4**6, 4**7, dtype=np.int64)
+    files.save(SkyMap(uniq, np.full(len(uniq), 1 / (4 * np.pi))), tmp_path / "map.fits")
+    done = call("unflatten", tmp_path / "map.fits", tmp_path / "few.parquet")
+    assert "few.parquet: 12 cells, the deepest of level 0" in done.stdout
+    assert files.load(tmp_path / "few.parquet").uniq.tolist() == list(range(4, 16))
 
 
 def test_unflatten_refuses_a_name_that_says_no_format(tmp_path: Path):

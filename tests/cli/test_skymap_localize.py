@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gwbroker import cli
+from gwbroker.cli.skymap import localize
 from gwbroker.skymap import fits, make
+from gwbroker.skymap.gbm import SYSTEMATICS
 from gwbroker.skymap.occultation import occult
 
 
@@ -40,6 +42,10 @@ def test_a_map_of_each_kind_is_written(tmp_path: Path, kind: str) -> None:
     found = fits.read(out)
     assert (found.uniq == expected().uniq).all()
     assert found.probdensity == pytest.approx(expected().probdensity)
+
+
+def test_the_choices_for_gbm_are_those_that_there_are() -> None:
+    assert set(localize.GBM) == set(SYSTEMATICS)
 
 
 def test_a_polygon_is_written_and_negative_declinations_are_taken(tmp_path: Path) -> None:
@@ -75,6 +81,10 @@ def test_the_file_says_how_it_was_made_and_is_the_same_again(tmp_path: Path) -> 
     ((*PLACE, "--radius", 1, "--disable", "H1"), "--disable is only for --coinc"),
     ((*PLACE, "--radius", 1, "--seed", 0), "--seed is only for --samples"),
     ((*PLACE, "--radius", 1, "--gbm", "other"), "is not one of"),
+    ((*PLACE, "--radius", 1, "--semi-major", 2, "--semi-minor", 1, "--position-angle", 0),
+     "--radius is not for --semi-major"),
+    (("--samples", "x.csv", "--containment", 0.5), "--containment is not for --samples"),
+    (("--corner", 1, 1, "--ra", 5), "--ra is not for --corner"),
     ((*PLACE, "--radius", "wide"), "is not a valid float"),
 ])
 def test_wrong_use_is_explained(tmp_path: Path, words: tuple[object, ...], says: str) -> None:

@@ -230,6 +230,15 @@ def test_bad_values_are_refused_by_name(
         plan(narrow, ZTF, **values)
 
 
+@pytest.mark.parametrize(("values", "named"), [
+    ((2, float("nan")), "gap: nan"), ((2, float("inf")), "gap: inf"), ((2, -1.0), "gap: -1"),
+    ((0, 0.0), "visits: 0"), ((2, 0.0, ()), "filters"),
+])
+def test_visits_that_cannot_be_made_are_refused(values: tuple[object, ...], named: str) -> None:
+    with pytest.raises(SkyMapError, match=named):
+        Visits(*values)
+
+
 def test_a_telescope_without_a_site_is_refused(narrow: SkyMap) -> None:
     with pytest.raises(SkyMapError, match="give a site"):
         plan(narrow, PRESETS["half-metre"], NOON)

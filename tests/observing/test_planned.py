@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,11 @@ from gwbroker.observing.horizon import unit
 from gwbroker.observing.plan import plan
 from gwbroker.observing.planned import Exposure, Plan
 from gwbroker.observing.schedule import Visits
-from gwbroker.observing.telescopes import PRESETS
+from gwbroker.observing.telescopes import PRESETS, Telescope
 from gwbroker.skymap import SkyMap
+from gwbroker.skymap.footprint import probability
+from gwbroker.skymap.moc import Moc
+from gwbroker.skymap.overlays import Footprint
 
 NOON = "2024-04-01T20:00:00Z"
 
@@ -80,12 +85,42 @@ def test_a_plan_is_not_written_where_it_cannot_be(made: Plan, tmp_path: Path, na
         made.write(tmp_path / name)
 
 
+def test_a_plan_that_cannot_be_written_leaves_the_old_one(
+    made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for name in ("plan.ecsv", "plan.json", "plan.txt"):
+        made.write(tmp_path / name)
+        before = (tmp_path / name).read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(SkyMapError, match="cannot be written: No space left on device"):
+                made.write(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_the_footprints_are_the_edges_of_the_fields(made: Plan) -> None:
     footprints = made.footprints()
     assert len(footprints) == len({e.field for e in made.exposures})
     ra, dec = footprints[0]
     centre = unit(made.exposures[0].ra, made.exposures[0].dec)
     assert np.degrees(np.arccos(unit(ra, dec) @ centre)) == pytest.approx(1.75)
+
+
+def test_the_fields_of_a_plan_in_json_are_drawn_as_footprints(
+    made: Plan, wide: SkyMap, tmp_path: Path,
+) -> None:
+    tilted = Telescope("t", 9, 5, angle=30, site=made.telescope.site)
+    for each, corners in ((made, 24), (plan(wide, tilted, NOON, hours=10), 4)):
+        each.write(tmp_path / "plan.json")
+        shape = Footprint.read(tmp_path / "plan.json").shape
+        assert len(shape) == len(each.footprints())
+        assert {len(polygon) for polygon in shape} == {corners}
+        region = Moc.empty().union(*(Moc.from_polygon(polygon) for polygon in shape))
+        assert probability(wide, region) == pytest.approx(each.covered, abs=0.01)
 
 
 def test_a_field_list_is_read_in_any_format_with_its_units(tmp_path: Path) -> None:
@@ -107,9 +142,10 @@ def test_a_field_list_is_read_in_any_format_with_its_units(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("text", "named"), [
     ("ra,d\n1,2\n", "column dec: is missing; there are ra, d"), ("ra,dec\n", "no rows"),
-    ("ra,dec\nx,2\n", "column ra"), ("ra,dec\n1,91\n", "column dec: 91 in row 0"),
-    ("ra,dec\nnan,2\n", "column ra: nan in row 0"), ("ra,dec\n,2\n1,2\n", "column ra: nan in row"),
+    ("ra,dec\nx,2\n", "column ra"), ("ra,dec\n1,91\n", "column dec: 91 in row 1"),
+    ("ra,dec\nnan,2\n", "column ra: nan in row 1"), ("ra,dec\n,2\n1,2\n", "column ra: nan in row"),
     ("name,ra,dec\na,1,2\na,3,4\n", "column name: 'a' is there twice"), ("", "bad.csv"),
+    ("ra,dec\n10,2\n1e9,2\n", r"column ra: 1e\+09 in row 2 is not from -180 to 360"),
 ])
 def test_a_wrong_field_list_is_refused_by_file_column_and_value(
     tmp_path: Path, text: str, named: str,
@@ -124,6 +160,9 @@ def test_a_field_list_that_is_no_table_is_refused(tmp_path: Path) -> None:
         field_list.read(tmp_path / "fields.xls")
     with pytest.raises(SkyMapError, match="is not a table"):
         field_list.read(tmp_path / "absent.csv")
+    QTable({"ra": [[1.0, 2.0], [3.0, 4.0]], "dec": [1.0, 2.0]}).write(tmp_path / "two.fits")
+    with pytest.raises(SkyMapError, match="column ra: has 2 values in each row, not one"):
+        field_list.read(tmp_path / "two.fits")
     (tmp_path / "bad.fits").write_bytes(b"SIMPLE")
     with pytest.raises(SkyMapError, match="is not a table"):
         field_list.read(tmp_path / "bad.fits")

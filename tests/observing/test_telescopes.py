@@ -65,12 +65,17 @@ def test_one_number_is_the_diameter_of_a_circle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "named"), [
     ("[1]", "not a table"), ("{", "is not JSON"), ('{"fov": [1, 2, 3]}', "fov"),
-    ('{"fov": 0}', "radius"), ('{"fov": "wide"}', "fov"), ('{"fov": [0, 1]}', "width"),
+    ('{"fov": 0}', "column fov: 0 is not from"), ('{"fov": "wide"}', "fov"),
+    ('{"fov": [0, 1]}', "width"),
     ('{"exposre": 1}', "exposre.*did you mean exposure"), ('{"exposure": "60"}', "exposure"),
     ('{"exposure": true}', "exposure"), ('{"fov": 1, "site": 5}', "site"),
     ('{"fov": 1, "site": "palomr"}', "did you mean"), ('{"fov": 1, "airmass": 0.5}', "airmass"),
     ('{"fov": 1, "twilight": 3}', "twilight"), ('{"fov": 1, "name": 3}', "name"),
     ('{"fov": 1, "declination": 3}', "declination"), ('{"fov": 1, "site": ["a", 1]}', "site"),
+    ('{"fov": [true, 1]}', "fov"), ('{"fov": 1, "exposure": NaN}', "exposure: nan"),
+    pytest.param('{"fov": 1, "exposure": 1' + 400 * "0" + "}", "exposure", id="huge"),
+    pytest.param(100_000 * "[", "brackets too deep", id="deep"),
+    pytest.param(1_000_001 * " ", "more than 1,000,000 bytes", id="long"),
 ])
 def test_a_wrong_file_is_refused_by_name_and_key(tmp_path: Path, text: str, named: str) -> None:
     file = tmp_path / "bad.json"
@@ -87,7 +92,10 @@ def test_what_is_no_telescope_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(SkyMapError, match="cannot be read"):
         telescope(str(tmp_path / "absent.toml"))
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(SkyMapError, match="cannot be read"):
+    with pytest.raises(SkyMapError, match=r"bad\.toml: is not UTF-8"):
+        telescope(str(tmp_path / "bad.toml"))
+    (tmp_path / "bad.toml").write_text("a = " + 10_000 * "[")
+    with pytest.raises(SkyMapError, match=r"bad\.toml: has brackets too deep"):
         telescope(str(tmp_path / "bad.toml"))
 
 

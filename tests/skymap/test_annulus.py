@@ -31,6 +31,14 @@ def test_a_ring_holds_its_containment_in_its_width(radius, width, containment):
     assert held == pytest.approx(containment, abs=0.02)
 
 
+@pytest.mark.parametrize("containment", [0.01, 0.5, 0.999999999, 1 - 1e-16])
+def test_a_ring_about_a_point_is_a_disc(containment):
+    skymap = make.annulus(10, 90, 1e-6, 1, containment)
+    held = skymap.prob[skymap.vectors[:, 2] > np.cos(np.radians(1))].sum()
+    # The cells are a quarter of the disc wide.
+    assert held == pytest.approx(containment, abs=0.04)
+
+
 def test_the_area_of_a_ring_is_its_circumference_times_its_width():
     skymap = make.annulus(10, 20, 70, 2, 0.9)
     cells = skymap.probdensity > skymap.probdensity.max() * np.exp(-0.5 * 1.645**2)
@@ -54,6 +62,8 @@ def test_all_around_the_ring_is_alike():
     ((10, 20, 50, 0, 0.9), "width: 0 is not more than 0"),
     ((10, 20, 50, 1e-4, 0.9), "width: 0.0001 deg is so narrow"),
     ((10, 20, 90, 180, 0.5), "width: 180 deg at containment 0.5 is wider than the whole sky"),
+    ((10, 20, 50, 1, 1e-17), "width: 1 deg at containment 1e-17 is wider than the whole sky"),
+    ((10, 20, 1e-6, 180, 0.999999999), "width: 180 deg at containment 1 is wider"),
     ((10, 20, 50, 1, 1), "containment: 1 is not between"),
     ((10, 20, 50, 1, float("inf")), "containment: inf"),
     ((360.1, 20, 50, 1, 0.9), "ra: 360.1"),

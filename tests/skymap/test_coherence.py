@@ -33,7 +33,7 @@ def test_the_heading_and_the_words_have_the_overlap_integral(tmp_path):
     a, b = PAIRS["a cone in another"]
     said = coherence.agree(overlap(a, b))
     assert said.endswith("(they agree)")
-    coherence.coherence(a, b, tmp_path / "map.png", ("S1", "GRB 1"))
+    coherence.coherence(a, b, tmp_path / "map.png", ("S1", "GRB 1"), dpi=50)
     with Image.open(tmp_path / "map.png") as picture:
         assert f"overlap integral is {said}" in picture.text["Description"]
         assert picture.text["Title"] == "S1 and GRB 1"
@@ -51,16 +51,29 @@ def test_an_overlap_is_told_with_its_meaning(value, text):
 
 def test_what_is_enlarged_is_where_both_maps_have_probability():
     a, b = PAIRS["a cone in another"]
-    shown = coherence._meeting(a, b, (summarize(a), summarize(b)))
+    shown = coherence._meeting(a, b, (summarize(a), summarize(b)), overlap(a, b))
     assert shown.whole
     assert (shown.ra, shown.dec) == pytest.approx((200, 40), abs=0.3)
     assert 1 < np.degrees(np.arcsin(shown.half)) < 3
 
 
+@pytest.mark.parametrize("agreement", [0.0, 0.9 * coherence.APART])
+def test_of_maps_that_exclude_each_other_the_smaller_region_is_enlarged(agreement):
+    a, b = make.cone(20, 30, 9, 0.9), make.cone(200, -10, 1, 0.9)
+    for one, other in ((a, b), (b, a)):
+        shown = coherence._meeting(one, other, (summarize(one), summarize(other)), agreement)
+        assert (shown.ra, shown.dec) == pytest.approx((200, -10), abs=0.3)
+        assert shown.whole
+    # Where their tails meet is far from both, and is shown from there on.
+    near = make.cone(20, 20, 9, 0.9)
+    shown = coherence._meeting(a, near, (summarize(a), summarize(near)), coherence.APART)
+    assert (shown.ra, shown.dec) == pytest.approx((20, 25), abs=0.5)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_same_maps_give_the_same_bytes(tmp_path, suffix):
     for name in ("one", "two"):
-        coherence.coherence(*PAIRS["across the seam"], tmp_path / (name + suffix))
+        coherence.coherence(*PAIRS["across the seam"], tmp_path / (name + suffix), dpi=50)
     one, two = ((tmp_path / (name + suffix)).read_bytes() for name in ("one", "two"))
     assert one == two
 

@@ -249,3 +249,9 @@ def test_keywords_that_are_numbers_of_numpy_are_kept(tmp_path, simple, suffix):
     meta = {"RUNTIME": np.float32(2.5), "LOGBCI": np.int64(7), "DISTMEAN": np.nan, "OTHER": 1}
     files.save(replace(simple, meta=meta), tmp_path / f"map.{suffix}")
     assert files.load(tmp_path / f"map.{suffix}").meta == {"RUNTIME": 2.5, "LOGBCI": 7}
+
+
+def test_a_name_as_long_as_a_folder_takes_is_written(tmp_path, simple):
+    path = tmp_path / ("é" * 120 + "x" * 10 + ".fits")
+    files.save(simple.validate(), path)
+    assert_same(simple.validate(), files.load(path))

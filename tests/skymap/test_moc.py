@@ -308,3 +308,8 @@ def test_the_command_writes_a_region_and_reads_a_footprint(tmp_path, monkeypatch
     for wrong in (["footprint", "map.fits"], ["moc", "map.fits", "out.png"],
                   ["moc", "map.fits", "out.json", "--level", "90"]):
         assert CliRunner().invoke(gwbroker, ["skymap", *wrong]).exit_code != 0
+
+
+def test_a_region_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(SkyMapError, match=r"m\.fits: cannot be written: No such file or directory"):
+        Moc.whole_sky().write(tmp_path / "absent" / "m.fits")

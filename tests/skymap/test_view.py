@@ -155,6 +155,20 @@ def test_circles_cut_at_the_seam_keep_their_area(dec, radius):
     assert area_of(pieces) == pytest.approx(expected, rel=2e-3)
 
 
+def test_a_view_can_be_put_into_a_page_whatever_its_names_are():
+    hostile = "</script><!-- \u2028 & \udcff"
+    made = view(make.cone(1, 2, 3, 0.9), hostile + "x" * 5000, overlays=Overlays(
+        footprints=[Footprint(hostile, [[(0, 0), (1, 0), (1, 1)]])], galaxies=[
+            Place(hostile, 1, 2)], other=Place(hostile, 1, 2)))
+    content = encode(made)
+    assert not set(b"<>&") & set(content)
+    assert "\u2028".encode() not in content
+    again = json.loads(content)
+    assert again["title"].startswith("</script><!--")
+    assert len(again["title"]) == 200
+    assert again["overlays"]["galaxies"][0]["name"].startswith("</script>")
+
+
 def test_a_time_that_is_none_is_refused(merger):
     with pytest.raises(SkyMapError, match="time"):
         view(merger, overlays=Overlays(time="soon"))

@@ -18,13 +18,14 @@ import pytest
 from astropy.io import fits as astropy_fits
 from sqlalchemy import update
 
-from gwbroker import jobs, products
+from gwbroker import jobs, products, running
 from gwbroker.callees import callee
 from gwbroker.conf import settings
 from gwbroker.fetch import permitted
 from gwbroker.intake import accept
 from gwbroker.ledger import engine, events, models
 from gwbroker.ledger import jobs as job_rows
+from gwbroker.ledger.claims import Claim
 from gwbroker.notice import Notice
 from gwbroker.report import Cone, Downloaded, Report, pack, unpack
 from gwbroker.skymap import fits
@@ -109,12 +110,14 @@ def healpix(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def record(port: int, *paths: str, host: str = HOST) -> int:
+def record(port: int, *paths: str, host: str = HOST, number: int = 1) -> int:
     """Record a notice with a cone and URLs of maps; return the number of its event."""
-    kept = accept([Notice(b"{}", topic="replay")])[0]
-    report = Report("grb", "GRB 1", ("test:1",), localization=Cone(10.0, 20.0, 3.0, 0.9),
+    payload = b"{}" if number == 1 else str(number).encode()
+    kept = accept([Notice(payload, topic="replay")])[0]
+    report = Report("grb", f"GRB {number}", (f"test:{number}",),
+                    localization=Cone(10.0, 20.0, 3.0, 0.9),
                     maps=tuple(f"https://{host}:{port}{path}" for path in paths))
-    return event_tasks.record(Notice(b"{}", topic="replay", id=kept.id), report)
+    return event_tasks.record(Notice(payload, topic="replay", id=kept.id), report)
 
 
 def listing() -> list[dict[str, Any]]:
@@ -259,6 +262,63 @@ def test_a_notice_that_comes_twice_asks_once(port: int, healpix: bytes) -> None:
     assert args[0] == number
     made = [job for job in listing() if job["handler"].endswith("skymaps.localize")]
     assert len(made) == 2, "one for the cone, one for the map"
+
+
+def test_a_replay_fetches_nothing_again(
+    port: int, healpix: bytes, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Heasarc.files["/current.fit"] = healpix
+    record(port, "/current.fit")
+    assert run_download()["state"] == "done"
+    run_others()
+    before = event()
+    claim = Claim(1, "handler", "events", (), 1, "here", priority=1, replay="again")
+    with monkeypatch.context() as replaying:
+        replaying.setattr(running, "_running", running.Running(claim, jobs.send))
+        event_tasks.record(Notice(b"{}", topic="replay", id=1), Report(
+            "grb", "GRB 1", ("test:1",), localization=Cone(10.0, 20.0, 3.0, 0.9),
+            maps=(f"https://{HOST}:{port}/current.fit",)))
+    assert waiting()["state"] == "done"
+    run_others()
+    after = event()
+    assert Heasarc.asked == ["/current.fit"]
+    # The map that was fetched still stands, and not the one of the position.
+    assert after["facts"]["ra"] == before["facts"]["ra"] == pytest.approx(80, abs=3)
+    assert {p["path"]: p["sha256"] for p in after["products"]} == {
+        p["path"]: p["sha256"] for p in before["products"]}
+
+
+def test_of_an_event_that_was_retracted_meanwhile_no_map_is_fetched(
+    port: int, healpix: bytes,
+) -> None:
+    Heasarc.files["/current.fit"] = healpix
+    number = record(port, "/current.fit")
+    with engine.write() as connection:
+        events.change(connection, number, {"state": "retracted"})
+    assert run_download()["state"] == "done"
+    assert Heasarc.asked == []
+    assert not list(products.folder().rglob("*download*"))
+
+
+def test_of_many_maps_that_are_due_at_once_a_few_are_fetched_and_others_wait_for_no_worker(
+    port: int, healpix: bytes,
+) -> None:
+    Heasarc.files["/current.fit"] = healpix
+    for number in range(1, downloads.AT_ONCE + 2):
+        record(port, "/current.fit", number=number)
+    *others, last = (job["id"] for job in listing() if job["handler"] == NAME)
+    with engine.write() as connection:
+        connection.execute(update(models.jobs).where(models.jobs.c.id.in_(others)).values(
+            state="running", lease_until=time.time() + 3600))
+    for state in ("pending", "done"):
+        make_due(last)
+        jobs.run(last)
+        row = next(job for job in listing() if job["id"] == last)
+        assert row["state"] == state
+        assert Heasarc.asked == ([] if state == "pending" else ["/current.fit"])
+        with engine.write() as connection:
+            connection.execute(update(models.jobs).where(
+                models.jobs.c.id == others[0]).values(state="done"))
 
 
 def test_a_download_killed_half_way_leaves_nothing_and_is_done_again(

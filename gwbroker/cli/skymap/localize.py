@@ -24,6 +24,17 @@ NEEDS = {
     "--semi-major": ("ra", "dec", "semi_minor", "position_angle"),
     "--radius": ("ra", "dec", "radius"), "--coinc": (), "--samples": (), "--corner": (),
 }
+PLACES = ("ra", "dec", "radius", "containment")
+"""Options of several kinds, each of which takes some."""
+
+TAKES = {
+    "--gbm": PLACES, "--annulus": PLACES, "--radius": PLACES,
+    "--semi-major": ("ra", "dec", "containment"), "--corner": ("containment",),
+    "--coinc": (), "--samples": (),
+}
+GBM = ("flight", "ground", "final", "roboba", "roboba-long", "roboba-short")
+"""The keys of `gwbroker.skymap.gbm.SYSTEMATICS`, which takes long to import."""
+
 ONLY = {
     "semi_minor": "--semi-major", "position_angle": "--semi-major", "psd": "--coinc",
     "f_low": "--coinc", "disable": "--coinc", "unit": "--samples", "maxpts": "--samples",
@@ -56,8 +67,8 @@ Examples:
               help="A ring about --ra, --dec: half of its width.")
 @click.option("--corner", type=(float, float), multiple=True, metavar="RA DEC",
               help="A corner of a polygon, degrees; give three or more.")
-@click.option("--gbm", type=click.Choice(["flight", "ground", "final"]),
-              help="A position of Fermi GBM, with its systematic errors.")
+@click.option("--gbm", type=click.Choice(GBM),
+              help="A position of Fermi GBM, with the systematic errors of who located it.")
 @click.option("--samples", metavar="FILE", help="Posterior samples: HDF5, ECSV, CSV or text.")
 @click.option("--unit", type=click.Choice(["rad", "deg"]),
               help="Of the samples, if the file does not say [default: rad].")
@@ -101,6 +112,9 @@ def _kind(options: Mapping[str, Any]) -> str:
     for name, of in ONLY.items():
         if options[name] not in (None, ()) and of != kind:
             raise click.UsageError(f"{_option(name)} is only for {of}")
+    for name in PLACES:
+        if options[name] is not None and name not in TAKES[kind]:
+            raise click.UsageError(f"{_option(name)} is not for {kind}")
     missing = [_option(name) for name in NEEDS[kind] if options[name] is None]
     if missing:
         what = "a position with an error radius" if kind == "--radius" else kind

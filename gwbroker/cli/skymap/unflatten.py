@@ -16,9 +16,11 @@ def unflatten(file: str, out: str) -> None:
     Nothing is lost. OUT ends in .fits, .fits.gz, .parquet or .json, which decides the format.
     """
     from ...skymap import files
+    from ...skymap.siblings import fewest
     from ..options import provenance
 
-    skymap = load_map(file)
+    # A flat map comes as few cells already; a multi-order one may not.
+    skymap = fewest(load_map(file))
     files.save(skymap, out, provenance("unflatten", file))
     click.echo(f"{click.format_filename(out)}: {skymap.cells} cells, "
                f"the deepest of level {skymap.max_level}")

@@ -1,4 +1,4 @@
-"""Headers and archives of notices, priority, replay and progress of jobs, topics, cursors."""
+"""Headers and archives of notices, priority and replay of jobs, topics, cursors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,13 +17,9 @@ def upgrade() -> None:
         comment="File under the archive folder that has its bytes now"))
     op.add_column("jobs", sa.Column(
         "priority", sa.Integer(), nullable=False, server_default="0",
-        comment="0: live; 1: of an old message, or not urgent; it waits for those"))
+        comment="0: live; 1: of an old message, which waits for those"))
     op.add_column("jobs", sa.Column(
         "replay", sa.String(), nullable=True, comment="The replay that it belongs to"))
-    op.add_column("jobs", sa.Column(
-        "progress", sa.JSON(), nullable=True,
-        comment="How far it is while it runs: done, total, note"))
-    op.create_index(op.f("ix_events_t0"), "events", ["t0"], unique=False)
     op.drop_index("ix_jobs_unfinished", table_name="jobs")
     for name, columns, where in (
         ("ix_jobs_unfinished", ["priority", "state", "queue", "due"],
