@@ -63,9 +63,14 @@ def progress(done: float, total: float | None = None, note: str = "") -> None:
 
 
 def _finite(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    # None, an array, a number of a thousand digits: it is not shown, and no job's problem.
+    except (TypeError, ValueError, OverflowError):
         return None
-    return int(value) if float(value).is_integer() else float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number
 
 
 class _Teller:
@@ -83,8 +88,13 @@ class _Teller:
             self._message = message
             if self._pid != os.getpid():
                 # Threads do not survive a fork.
-                self._pid, self._news = os.getpid(), threading.Event()
-                threading.Thread(target=self._loop, name="job progress", daemon=True).start()
+                self._news = threading.Event()
+                try:
+                    threading.Thread(target=self._loop, name="job progress", daemon=True).start()
+                except (RuntimeError, MemoryError) as e:
+                    log.info("job %d: its progress cannot be told: %s", message.claim.id, e)
+                    return
+                self._pid = os.getpid()
         self._news.set()
 
     def _loop(self) -> None:

@@ -102,8 +102,9 @@ def test_each_localization_is_one_job_however_often_it_is_recorded():
     with read() as connection:
         found = job_rows.listing(connection)
     assert [(j["handler"], j["queue"], j["notice"]) for j in found] == [
-        ("gwbroker.tasks.skymaps.localize", "openmp", n.id) for n in (first, second)]
-    event, notice, revision, place = found[1]["args"]
+        (f"gwbroker.tasks.{name}", "openmp", n.id) for n in (first, second)
+        for name in ("skymaps.localize", "coincidences.coincide")]
+    event, notice, revision, place = found[2]["args"]
     assert (event, notice, revision) == (the_event()["id"], second.id, 2)
     assert unpack(place) == Cone(1.0, 2.0, 2.0, 0.9)
 

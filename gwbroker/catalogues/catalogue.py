@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,11 +183,9 @@ def _locked(data: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        try:
+        # On a file system without locks readers are not protected.
+        with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_SH)
-        except OSError:
-            # A file system without locks: then readers are not protected.
-            pass
         yield data.is_dir()
     finally:
         os.close(handle)

@@ -8,6 +8,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,7 +143,10 @@ def _head(path: Path, layout: Layout) -> _Head:
     except csv.Error as e:
         raise SkyMapError(str(path), f"has no names of columns: {e}") from None
     names = tuple(name.strip() for name in found)
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice == "" and delimiter == " ":
+        raise SkyMapError(str(path), "has several spaces between its columns; one comma, tab or "
+                          f"space is understood (first line: {line.strip()[:60]!r})")
     if twice is not None:
         raise SkyMapError(str(path), "is there twice", twice or "without name")
     return _Head(names, delimiter, number, units, zipped)

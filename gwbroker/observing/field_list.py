@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def read(path: str | Path) -> Fields:
     label = next((columns[name] for name in NAMES if name in columns), None)
     names = [str(n) for n in table[label]] if label else [str(n) for n in range(1, len(ra) + 1)]
     if len(set(names)) < len(names):
-        twice = next(n for n in names if names.count(n) > 1)
+        twice = next(n for n, times in Counter(names).items() if times > 1)
         raise SkyMapError(str(path), f"{twice!r} is there twice", str(label))
     return Fields(tuple(names), ra % 360.0, dec)
 

@@ -84,7 +84,7 @@ def printable(text: str, most: int = 60) -> str:
 
     Marks that turn the direction of writing are left out: they would turn the rest of the line.
     """
-    line = "".join(c for c in " ".join(text[:2000].split()) if c.isprintable())
+    line = _clean(text[:2000])
     glyphs = _fonts()[1]
     shown = "".join(c if ord(c) in glyphs else "\N{REPLACEMENT CHARACTER}" for c in line)
     return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
@@ -284,8 +284,7 @@ def save(
 
 def _clean(text: str) -> str:
     """Return text on one line, without what neither PNG nor XML can hold."""
-    line = " ".join(text.split())
-    return "".join(c for c in line if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF)
+    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
 
 
 def _png(figure: Figure, dpi: float, title: str, said: str) -> bytes:

@@ -104,7 +104,8 @@ def mixture(ra: float, dec: float, parts: Sequence[tuple[float, float]]) -> SkyM
     def density(vectors: Floats) -> Floats:
         # kappa (cos theta - 1): 1 - cos theta is half the square of the chord, which does
         # not cancel for arcseconds.
-        half = -0.5 * np.square(vectors - centre).sum(axis=-1)
+        away = vectors - centre
+        half = -0.5 * np.einsum("...i,...i", away, away)
         total = np.zeros(half.shape)
         for peak, (_, kappa) in zip(peaks, parts, strict=True):
             total += peak * np.exp(kappa * half)

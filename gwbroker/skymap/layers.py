@@ -30,6 +30,9 @@ NAMED = 5
 MANY = 1000
 """How many galaxies are drawn at most."""
 
+CROWD = 60
+"""Of more galaxies or fields than these each is drawn thinner."""
+
 BAND = 10.0
 """Half the width of the galactic band, degrees."""
 
@@ -135,7 +138,9 @@ class Layers:
                 self._fill(within, colour, 0.10, edge=True, style=style,
                            soft=1.5)
         else:
-            seen = self._curves([_edges(polygon) for polygon in footprint.shape], colour, 1.2,
+            # Lines of hundreds of fields would hide what is below them.
+            width = 1.2 if len(footprint.shape) <= CROWD else 0.6
+            seen = self._curves([_edges(polygon) for polygon in footprint.shape], colour, width,
                                 style)
         if seen:
             self.handles.append(Line2D([], [], color=colour, linewidth=1.2, linestyle=style,
@@ -173,12 +178,14 @@ class Layers:
         seen = np.array([self._seen(float(a), float(b)) for a, b in zip(x, y, strict=True)])
         if not seen.any():
             return
-        size = 12 + 90 / (1 + np.arange(len(shown)))
+        crowded = int(seen.sum()) > CROWD
+        size = (5 if crowded else 12) + 90 / (1 + np.arange(len(shown)))
+        width = 0.6 if crowded else 1.0
         look: dict[str, Any] = {"facecolors": "none", "edgecolors": self.theme.galaxy,
-                                "linewidths": 1.0}
-        self.axes.scatter(x[seen], y[seen], s=size[seen], marker=MarkerStyle("o"), zorder=6,
-                          path_effects=[withStroke(linewidth=2, foreground=self.theme.ground)],
-                          **look)
+                                "linewidths": width}
+        self.axes.scatter(
+            x[seen], y[seen], s=size[seen], marker=MarkerStyle("o"), zorder=6,
+            path_effects=[withStroke(linewidth=2 * width, foreground=self.theme.ground)], **look)
         self.handles.append(Line2D(
             [], [], linestyle="none", marker="o", markerfacecolor="none", markersize=7,
             markeredgecolor=self.theme.galaxy, label="galaxies, the best largest"))

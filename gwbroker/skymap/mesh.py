@@ -90,5 +90,6 @@ def near(theta: Floats, sigma: float, finest: float) -> Floats:
 
 def angle(vectors: Floats, centre: Floats) -> Floats:
     """Return angles between unit vectors and one of them, rad, exact for small ones."""
-    chord = np.sqrt(np.square(vectors - centre).sum(axis=-1))
+    away = vectors - centre
+    chord = np.sqrt(np.einsum("...i,...i", away, away))
     return np.asarray(2 * np.arcsin(np.minimum(chord / 2, 1)), np.float64)

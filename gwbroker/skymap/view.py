@@ -214,7 +214,8 @@ def _overlays(overlays: Overlays) -> dict[str, Any]:
         best = overlays.other.vectors[int(np.argmax(overlays.other.probdensity))]
         ra, dec = to_degrees(best)
         found["other"] = {
-            "name": _name(overlays.other_name), "ra": round(float(ra), 7), "dec": round(float(dec), 7),
+            "name": _name(overlays.other_name),
+            "ra": round(float(ra), 7), "dec": round(float(dec), 7),
             "regions": [{"level": n, "polygons": p} for n, p in outlines.items()]}
     elif overlays.other is not None:
         found["other"] = {**_place(overlays.other), "regions": []}

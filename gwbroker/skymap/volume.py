@@ -170,8 +170,9 @@ class Volume:
         return self._cells.volume(-float(brentq(error, low, high, xtol=1e-12, rtol=1e-12)))
 
     def _log_density(self, cell: npt.NDArray[np.integer], distance: Floats) -> Floats:
-        offset = (distance - self._mu[cell]) * self._precision[cell]
-        with np.errstate(invalid="ignore"):
+        # An infinite distance times the precision of none, and an offset without bounds.
+        with np.errstate(invalid="ignore", over="ignore"):
+            offset = (distance - self._mu[cell]) * self._precision[cell]
             log = self._height[cell] - offset * offset
             # An infinite distance is as dense as none; not-a-number stays what it is.
             return np.where((distance < 0) | np.isinf(distance), -np.inf, log)

@@ -7,19 +7,21 @@ has none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..conf import settings
 from ..errors import ConfigError, NoticeError, SkyMapError
-from ..jobs import outbox, progress, task
+from ..jobs import Outbox, outbox, progress, task
 from ..ledger import events as rows
 from ..ledger.engine import read
 from . import configured, quiet
 from .subject import Subject
 
 if TYPE_CHECKING:
+    from ..catalogues.catalogue import Catalogue
     from ..catalogues.crossmatch import Ranking
     from ..skymap.multiorder import SkyMap
     from ..skymap.overlays import Overlays
@@ -35,12 +37,21 @@ SHOWN = 50
 """Most galaxies that the picture shows."""
 
 
-@task(queue="openmp", retries=3, time_limit=900)
-def annotate(event: int, notice: int, map_path: str, first: int = 0) -> None:
-    """Store volumes, regions, dark pictures, view, galaxies and observability of a map.
+def ask(box: Outbox, subject: Subject) -> None:
+    """Ask for every annotation of a map, each by a job of its own.
 
-    Between two steps it makes way for an alert that waits, and goes on after it. What cannot
-    be made, as the galaxies of a catalogue that is gone, keeps no other step from being made.
+    So that what kills one of them, as a catalogue that is damaged or eats all memory, keeps no
+    other from being made, and an alert that comes meanwhile waits for one of them only.
+    """
+    for step in STEPS:
+        box.submit(annotate, subject.event, subject.notice, subject.map_path, step,
+                   notice=subject.notice, urgent=False,
+                   key=f"annotate:{subject.event}:{subject.notice}:{subject.digest[:16]}:{step}")
+
+
+@task(queue="openmp", retries=3, time_limit=600)
+def annotate(event: int, notice: int, map_path: str, step: str | None = None) -> None:
+    """Store volumes, regions, dark pictures, view, galaxies or observability of a map.
 
     Parameters
     ----------
@@ -48,33 +59,30 @@ def annotate(event: int, notice: int, map_path: str, first: int = 0) -> None:
         Their numbers in the ledger.
     map_path : str
         Where the map is, below the folder of products.
-    first : int
-        The step to begin with.
+    step : str, optional
+        Which one of `STEPS`; by default a job for each is asked for.
 
     Raises
     ------
     NoticeError
-        With all that could not be made, at the end.
+        With all that could not be made.
     """
     subject = Subject.load(event, notice, map_path)
-    if not subject.stands or quiet.later(annotate, event, notice, map_path, first):
+    if not subject.stands:
         return
-    skymap = subject.skymap()
-    problems = []
-    for number, (what, step) in enumerate(STEPS[first:], first):
-        progress(number, len(STEPS), what)
-        try:
-            step(subject, skymap)
-        except (SkyMapError, ConfigError) as e:
-            problems.append(f"{what}: {e}")
-        if number + 1 < len(STEPS) and quiet.alert_waits():
-            with outbox() as box:
-                box.submit(annotate, event, notice, map_path, number + 1, notice=notice,
-                           urgent=False, key=(
-                               f"annotate:{event}:{notice}:{subject.digest[:16]}:{number + 1}"))
-            break
-    if problems:
-        raise NoticeError("annotations", subject.name, "; ".join(problems))
+    if step is None:
+        with outbox() as box:
+            ask(box, subject)
+        return
+    if step not in STEPS:
+        raise NoticeError("step", step, f"there is no such annotation; known: {', '.join(STEPS)}")
+    if quiet.later():
+        return
+    progress(list(STEPS).index(step), len(STEPS), step)
+    try:
+        STEPS[step](subject, subject.skymap())
+    except (SkyMapError, ConfigError) as e:
+        raise NoticeError("annotations", subject.name, f"{step}: {e}") from e
 
 
 @task(queue="openmp", retries=3, time_limit=600)
@@ -91,7 +99,7 @@ def plot_volume(event: int, notice: int, map_path: str, theme: str = "light") ->
     from ..skymap import alt, volumeplot
 
     subject = Subject.load(event, notice, map_path)
-    if not subject.stands or quiet.later(plot_volume, event, notice, map_path, theme):
+    if not subject.stands or quiet.later():
         return
     skymap = subject.skymap()
     if not skymap.has_distance:
@@ -155,30 +163,45 @@ def _dark(subject: Subject, skymap: SkyMap) -> None:
 
 
 def _galaxies(subject: Subject, skymap: SkyMap) -> None:
+    learnt, problems = {}, []
+    for name in settings().catalogues:
+        try:
+            catalogue = configured.catalogue(name)
+            learnt[catalogue.name] = _ranked(subject, skymap, catalogue)
+        except (SkyMapError, ConfigError) as e:
+            problems.append(e)
+    if learnt:
+        subject.learn({"galaxies": learnt})
+    _refuse(problems)
+
+
+def _ranked(subject: Subject, skymap: SkyMap, catalogue: Catalogue) -> dict[str, Any]:
     from ..catalogues.crossmatch import crossmatch, ranks
     from ..jobs import threads
     from ..skymap import plot
 
-    learnt = {}
-    for catalogue in configured.catalogues().values():
-        found = crossmatch(skymap, catalogue, rank=ranks(catalogue)[0], top=TOP,
-                           threads=threads())
-        best = found.table.rows()[:NAMED]
-        facts = {"catalogue": catalogue.name, "catalogue_sha256": catalogue.digest,
-                 "inside": found.inside, "ranked": found.ranked,
-                 "completeness": found.completeness}
-        for suffix in ("ecsv", "json"):
-            subject.keep("galaxies", suffix, found.table.write, facts,
-                         name=f"galaxies-{catalogue.name}")
-        if found.ranked:
-            draw = partial(plot.zoom, skymap, title=subject.name, overlays=_places(found))
-            subject.keep("zoom-galaxies", "png", draw, facts,
-                         name=f"zoom-galaxies-{catalogue.name}")
-        learnt[catalogue.name] = {**facts, "best": [
-            {key: row[key] for key in ("name", "ra", "dec", "distance", "score")}
-            for row in best]}
-    if learnt:
-        subject.learn({"galaxies": learnt})
+    found = crossmatch(skymap, catalogue, rank=ranks(catalogue)[0], top=TOP, threads=threads())
+    facts = {"catalogue": catalogue.name, "catalogue_sha256": catalogue.digest,
+             "inside": found.inside, "ranked": found.ranked,
+             "completeness": found.completeness}
+    for suffix in ("ecsv", "json"):
+        subject.keep("galaxies", suffix, found.table.write, facts,
+                     name=f"galaxies-{catalogue.name}")
+    if found.ranked:
+        draw = partial(plot.zoom, skymap, title=subject.name, overlays=_places(found))
+        subject.keep("zoom-galaxies", "png", draw, facts,
+                     name=f"zoom-galaxies-{catalogue.name}")
+    return {**facts, "best": [
+        {key: row[key] for key in ("name", "ra", "dec", "distance", "score")}
+        for row in found.table.rows()[:NAMED]]}
+
+
+def _refuse(problems: Sequence[SkyMapError | ConfigError]) -> None:
+    """Raise what was wrong with some, now that the others are made."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ConfigError("catalogues", "the settings", "; ".join(map(str, problems)))
 
 
 def _places(found: Ranking) -> Overlays:
@@ -218,8 +241,8 @@ def issued(subject: Subject) -> float:
         return notices.load(connection, subject.notice).received.timestamp()
 
 
-STEPS: tuple[tuple[str, Callable[[Subject, SkyMap], None]], ...] = (
-    ("areas and volumes", _volumes), ("region", _region), ("view", _view),
-    ("dark pictures", _dark), ("galaxies", _galaxies), ("observability", _observability),
-)
+STEPS: Mapping[str, Callable[[Subject, SkyMap], None]] = {
+    "areas and volumes": _volumes, "region": _region, "view": _view,
+    "dark pictures": _dark, "galaxies": _galaxies, "observability": _observability,
+}
 """What is made, in this order."""

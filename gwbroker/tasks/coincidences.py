@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from .. import products
 from ..jobs import outbox, task
 from ..ledger import events as rows
 from ..ledger.engine import read
 from . import quiet
 from .configured import pairs
 from .skymaps import standing, store_combined
+from .subject import Subject, note
 
 if TYPE_CHECKING:
     from .assessment import Match, Side
@@ -84,18 +86,11 @@ def assess(first: int, second: int, signature: str) -> None:
     if subjects[0] is not None and subjects[1] is not None:
         both = overlap(subjects[0].skymap(), subjects[1].skymap())
     result = assessment.assess(found, both)
-    subject = subjects[0] or subjects[1]
-    product = None
-    if subject is not None:
-        value = {**result, "events": [
-            {**s.provenance(), "t0": side.t0, "far": side.far} if s is not None else
-            {"event": side.event, "t0": side.t0, "far": side.far}
-            for s, side in zip(subjects, (found.first, found.second), strict=True)]}
-        side = found.second if subject.event == first else found.first
-        stored = subject.keep_json("coincidence", value, result, name=(
-            f"coincidence-{side.event:06d}-{side.map_notice or 0:08d}"))
-        product = stored.path
-    if _note(found, signature, {**result, "product": product}) and both:
+    value = {**result, "events": [
+        {**s.provenance(), "t0": side.t0, "far": side.far} if s is not None else
+        {"event": side.event, "t0": side.t0, "far": side.far}
+        for s, side in zip(subjects, (found.first, found.second), strict=True)]}
+    if _note(found, subjects, result, value) and both:
         with outbox() as box:
             box.submit(illustrate, first, second, signature, urgent=False,
                        key=f"illustrate:{first}:{second}:{signature}")
@@ -117,7 +112,7 @@ def illustrate(first: int, second: int, signature: str) -> None:
     ours, theirs = standing(first), standing(second)
     if found is None or found.signature != signature or ours is None or theirs is None:
         return
-    if quiet.later(illustrate, first, second, signature):
+    if quiet.later():
         return
     store_combined(ours, theirs)
     titles = (ours.name, theirs.name)
@@ -148,17 +143,30 @@ def _match(
     return match(_side(connection, both[first]), _side(connection, both[second]), pairs())
 
 
-def _note(found: Match, signature: str, entry: Mapping[str, Any]) -> bool:
+def _note(
+    found: Match, subjects: tuple[Subject | None, Subject | None], result: Mapping[str, Any],
+    value: Mapping[str, Any],
+) -> bool:
     """Note a coincidence on both events, unless they have changed; return whether it is."""
     first, second = found.first.event, found.second.event
     with outbox() as box:
         now = _match(box.connection, first, second, hold=True)
-        if now is None or now.signature != signature:
+        if now is None or now.signature != found.signature:
             return False
+        product = None
+        subject = subjects[0] or subjects[1]
+        if subject is not None:
+            side = found.second if subject.event == first else found.first
+            # In here, so that no worker that was slow puts an older one in its place.
+            stored = products.store_json(subject.path(
+                f"coincidence-{side.event:06d}-{side.map_notice or 0:08d}", "json"), value)
+            note(box.connection, subject.event, subject.notice, "coincidence", stored, result)
+            product = stored.path
+        entry = {**result, "product": product, "signature": found.signature}
         for ours, theirs in ((first, second), (second, first)):
             name = rows.get(box.connection, theirs)["name"]
             _enter(box.connection, ours, {
-                "event": theirs, "name": name, "signature": signature, "withdrawn": None, **entry})
+                "event": theirs, "name": name, "withdrawn": None, **entry})
     return True
 
 

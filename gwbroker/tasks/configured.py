@@ -99,12 +99,21 @@ def catalogues() -> dict[str, Catalogue]:
     ConfigError
         If one is not there.
     """
-    if not settings().catalogues:
-        return {}
+    return {name: catalogue(name) for name in settings().catalogues}
+
+
+def catalogue(name: str) -> Catalogue:
+    """Return one of the configured catalogues by its name in the settings.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there.
+    """
     from ..catalogues.catalogue import Catalogue
 
     try:
-        return {name: Catalogue.open(place(name)) for name in settings().catalogues}
+        return Catalogue.open(place(name))
     except SkyMapError as e:
         raise _wrong("catalogues", e) from e
 

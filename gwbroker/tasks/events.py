@@ -65,8 +65,9 @@ def record(notice: Notice, report: Report) -> int:
             box.submit(skymaps.localize, number, notice.id, revision,
                        pack(report.localization), key=f"localize:{number}:{notice.id}",
                        notice=notice.id)
-        if merged.get("t0") is not None and (report.localization is None or report.retracted):
-            # What has a map is compared as soon as that is made.
+        if merged.get("t0") is not None:
+            # Also if a map is to come, after which it is compared again: that may take long,
+            # or the map may be one that nobody can read.
             box.submit(coincidences.coincide, number, notice=notice.id,
                        key=f"coincide:{number}:{notice.id}")
         downloads.ask(box, number, notice.id, revision, report.maps)

@@ -28,7 +28,7 @@ from ..report import (
     unpack,
 )
 from . import plans
-from .annotations import annotate, plot_volume
+from .annotations import ask, plot_volume
 from .subject import Subject, newest, note
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ def localize(event: int, notice: int, revision: int, where: Mapping[str, Any]) -
     except SkyMapError as e:
         flag(event, notice, str(e))
         raise NoticeError(e.column or e.source, where.get("shape"), e.problem) from e
+    except NoticeError as e:
+        flag(event, notice, str(e))
+        raise
     provenance = _provenance(kept, localization)
     path = partial(products.relative, event, row["name"], notice)
     map_file = products.store(
@@ -119,7 +122,8 @@ def plot(event: int, notice: int, map_path: str) -> None:
         subject.keep(kind, "png", partial(draw, skymap, title=subject.name, summary=known), facts)
     tag = f"{event}:{notice}:{subject.digest[:16]}"
     with outbox() as box:
-        for what in (annotate, plot_volume, plans.plan):
+        ask(box, subject)
+        for what in (plot_volume, plans.plan):
             box.submit(what, event, notice, map_path, notice=notice,
                        key=f"{what.__name__}:{tag}", urgent=False)
 

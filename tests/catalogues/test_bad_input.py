@@ -36,6 +36,9 @@ def refused(path, folder, **options):
     (b"name,ra\na,5\n", "column dec: is missing; the file has name, ra; name the column with "
                         "--column dec=NAME"),
     (b"ra,dec,dec\n1,2,3\n", "column dec: is there twice"),
+    (b"ra     dec  name\n1  2  a\n", "has several spaces between its columns; one comma, tab or"),
+    pytest.param(b",".join(b"c%d" % n for n in range(300_000)) + b"\n1\n", "column ra: is missing",
+                 id="wide"),
     (b"ra,dec\n12:34:56,-5\n", "column ra: '12:34:56' in line 2 is not a number"),
     (b"ra,dec\n5,abc\n", "column dec: 'abc' in line 2 is not a number"),
     (b"ra,dec,name\n1,2,\xff\xfe\n", "the text must be UTF-8"),

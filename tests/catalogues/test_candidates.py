@@ -104,6 +104,24 @@ def test_the_overlap_of_distances_is_its_integral(mu, sigma, d, s):
     assert 0 <= found[0] <= 1
 
 
+@pytest.mark.parametrize(("mu", "sigma"), [(-5000, 100), (-1000, 30), (-300, 100)])
+def test_a_mu_far_below_zero_is_scored_as_any_other(mu, sigma):
+    """Of a norm that does not fit into a number; on a grid, as nobody would do it."""
+    skymap = SkyMap(np.arange(4, 16), np.full(12, 1 / 4 / np.pi), np.full(12, float(mu)),
+                    np.full(12, float(sigma)), np.zeros(12))
+    r = np.linspace(0, 600, 600_001)
+    with np.errstate(divide="ignore"):
+        p = np.exp(2 * np.log(r) - ((r - mu)**2 - mu**2) / (2 * sigma**2))
+    p /= p.sum() * (r[1] - r[0])
+    g = norm.pdf(r, 5, 2) / norm.sf(0, 5, 2)
+    found = score(skymap, Candidates.of([0, 0], [0, 0], distance=[5, 5],
+                                        distance_error=[2, np.nan])).columns
+    overlap = np.sqrt(p * g).sum() * (r[1] - r[0])
+    assert found["distance_overlap"][0] == pytest.approx(overlap, rel=1e-4)
+    density = np.interp(5, r, p) / 25 / (4 * np.pi)
+    assert found["density_3d"][1] == pytest.approx(density, rel=1e-4)
+
+
 def test_equal_distances_overlap_fully_and_exclusive_ones_not_at_all(volume_map):
     far = dataclasses.replace(volume_map, distmu=np.full(volume_map.cells, 4000.0),
                               distsigma=np.full(volume_map.cells, 40.0))

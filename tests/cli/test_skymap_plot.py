@@ -104,6 +104,13 @@ def test_what_cannot_be_drawn_is_an_error_of_one_sentence(folder, words, problem
     assert len(output.splitlines()) == 1
 
 
+@pytest.mark.parametrize("out", ["nowhere/out.png", "nowhere/out.svg"])
+def test_a_folder_that_is_not_there_is_an_error_of_one_sentence(folder, out):
+    code, output = call(folder, "map.fits", "-o", str(folder / out))
+    assert (code, output) == (1, f"Error: {folder / out}: cannot be written: No such file or"
+                                 " directory\n")
+
+
 def test_a_map_from_the_standard_input_is_drawn_with_distances(folder, simple_with_distances):
     code, output = call(folder, "-", "-o", "out.svg", "--kind", "volume", "--json",
                         given=simple_with_distances)

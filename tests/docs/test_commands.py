@@ -35,7 +35,7 @@ RUN = {
 }
 NOT_RUN = re.compile(
     # They block, need a network, a pool, a server, or change the machine.
-    r"gwbroker (up|demo|worker|beat|flower|status|condor|inspect|control)\b"
+    r"(?:[A-Z_]+=\S+ )*gwbroker (up|demo|worker|beat|flower|status|condor|inspect|control)\b"
     r"|export GWBROKER_CONFIG=/|git |make\b|pip |python -m pip|createuser|createdb|psql|pg_dump"
     r"|cd |\. |\.venv/bin/|condor_|ssh |systemctl|python -m pytest|sudo |chmod |curl ")
 NEEDED = ("sqlite3",)

@@ -165,15 +165,16 @@ def migrate(version: str) -> None:
             command.upgrade(config, version)
 
 
+@pytest.mark.parametrize("version", ["0001", "0002"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_ledger_of_the_first_schema_with_data_is_upgraded_and_works(
-    kind: str, home: Path, environment: pytest.MonkeyPatch, request: pytest.FixtureRequest,
+def test_a_ledger_of_an_older_schema_with_data_is_upgraded_and_works(
+    kind: str, version: str, home: Path, environment: pytest.MonkeyPatch, request: pytest.FixtureRequest,
 ):
     if kind == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         environment.setenv("GWBROKER_DATABASE_URL", server.url(server.fresh()))
         settings.cache_clear()
-    migrate("0001")
+    migrate(version)
     first = Notice(b"1", "k", "t", 0, 7)
     with engine.engine().begin() as connection:
         for statement in (

@@ -205,3 +205,13 @@ def test_mu_far_below_zero_is_a_gamma_distribution(ratio):
     within = 1 - np.exp(-y) * (1 + y + y**2 / 2)
     tolerance = 0.2 if ratio == -3 else 2e-3
     assert volume.levels(0, y / slope) == pytest.approx(within, abs=tolerance)
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [
+    (1e300, 1.0), (-1e300, 1.0), (100.0, 1e300), (100.0, 5e-324), (np.nan, 1.0)])
+def test_distances_that_are_damaged_are_unknown(simple, mu, sigma):
+    distances = np.full(simple.cells, mu), np.full(simple.cells, sigma), np.ones(simple.cells)
+    volume = Volume(SkyMap(simple.uniq, simple.probdensity, *distances))
+    assert volume.known == 0
+    assert np.isinf(volume.credible_volumes(0.5))
+    assert volume.levels([0, 0, 0], [100.0, 0.0, np.inf]) == pytest.approx(1)

@@ -67,6 +67,13 @@ def dead() -> list[str]:
         return [job["error"] for job in job_rows.listing(connection, state="dead")]
 
 
+def parts() -> list[list[Any]]:
+    """Return the steps that jobs of `annotate` are for, how often each was begun, their states."""
+    with engine.read() as connection:
+        return [[*j["args"][3:], j["attempts"], j["state"]] for j in job_rows.listing(connection)
+                if j["handler"].endswith(".annotate")]
+
+
 def record(report: Report, payload: bytes = b"{}", minutes: float | None = None,
            topic: str = "other.topic") -> int:
     """Let a notice with a report come; return the number of its event."""

@@ -18,19 +18,18 @@ from astropy.table import Table
 from gwbroker import jobs, products
 from gwbroker.catalogues import add
 from gwbroker.conf import settings
-from gwbroker.ledger import engine
-from gwbroker.ledger import jobs as job_rows
 from gwbroker.report import Cone, Embedded
 from gwbroker.skymap import fits, make
 from gwbroker.skymap.distances import parameters
 from gwbroker.skymap.volume import Volume
-from gwbroker.tasks import annotations, quiet, skymaps
+from gwbroker.tasks import annotations, skymaps
 
 from .stage import (
     NUMBERS,
     dead,
     event,
     merger,
+    parts,
     plain,
     record,
     run_again,
@@ -129,18 +128,24 @@ def test_everything_run_twice_gives_the_same_products_and_rows(tmp_path: Path) -
     assert not dead()
 
 
+def steps(*names: str, **more: Any) -> dict[str, Any]:
+    """Return these of the real steps, and others."""
+    return {name: annotations.STEPS[name] for name in names} | more
+
+
 def test_a_job_that_dies_halfway_is_made_whole_by_the_next_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attempts: list[int] = []
 
     def killed_at_first(subject: Any, skymap: Any) -> None:
+        annotations._region(subject, skymap)
         attempts.append(1)
         if len(attempts) == 1:
             raise RuntimeError("killed")
 
-    quick = annotations.STEPS[:3]
-    monkeypatch.setattr(annotations, "STEPS", (quick[0], ("x", killed_at_first), *quick[1:]))
+    monkeypatch.setattr(annotations, "STEPS", steps(
+        "areas and volumes", "view", region=killed_at_first))
     record(merger())
     run_everything("localize", "plot", "coincide", "annotate")
     assert len(attempts) == 2
@@ -151,6 +156,39 @@ def test_a_job_that_dies_halfway_is_made_whole_by_the_next_try(
     assert plain(event("S170817a")) == halfway
 
 
+def test_what_kills_one_annotation_each_time_takes_none_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged(subject: Any, skymap: Any) -> None:
+        raise OSError(5, "Input/output error", "galaxies.parquet")
+
+    monkeypatch.setattr(annotations, "STEPS", {"galaxies": damaged, **steps("region", "view")})
+    monkeypatch.setattr(jobs.callees[f"{annotations.__name__}.annotate"].__class__, "pause",
+                        lambda self, attempts: 0.0)
+    record(merger())
+    run_everything("localize", "plot", "coincide", "annotate")
+    (problem,) = dead()
+    assert "galaxies.parquet" in problem
+    assert {"moc", "view"} <= {p["kind"] for p in event("S170817a")["products"]}
+
+
+def test_annotations_that_are_asked_for_by_hand_are_asked_for_once() -> None:
+    number = record(merger())
+    run_everything("localize", "plot", "coincide")
+    asked = parts()
+    row = event("S170817a")
+    (path,) = [p["path"] for p in row["products"] if p["kind"] == "skymap"]
+    assert [name for name, *_ in asked] == list(annotations.STEPS)
+    for step in ([], ["nonsense"]):
+        jobs.submit(annotations.annotate, number, row["notices"][0], path, *step)
+        (mine,) = [job for job in unfinished() if job["key"] is None]
+        jobs.run(mine["id"])
+    assert [part for part in parts() if part[-1] == "pending"] == asked
+    (problem,) = dead()
+    assert "nonsense" in problem
+    assert "dark pictures" in problem
+
+
 def test_people_are_told_before_the_rest_is_made() -> None:
     record(merger())
     run_everything("localize", "plot")
@@ -158,63 +196,6 @@ def test_people_are_told_before_the_rest_is_made() -> None:
     assert made == {"skymap", "summary", "allsky", "zoom"}
     later = {job["handler"].rpartition(".")[2]: job["priority"] for job in unfinished()}
     assert later == {"annotate": 1, "plot_volume": 1, "plan": 1, "coincide": 0}
-
-
-def three_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Put three steps in the place of the real ones; return what they write down."""
-    done: list[str] = []
-
-    def step(name: str) -> Any:
-        return lambda subject, skymap: done.append(f"{name} of {subject.name}")
-
-    monkeypatch.setattr(annotations, "STEPS", tuple((n, step(n)) for n in ("a", "b", "c")))
-    return done
-
-
-def parts() -> list[list[int]]:
-    """Return the steps at which jobs of `annotate` were to begin, and their states."""
-    with engine.read() as connection:
-        return [[*j["args"][3:], j["state"]] for j in job_rows.listing(connection)
-                if j["handler"].endswith(".annotate")]
-
-
-def test_what_is_made_makes_way_for_an_alert_and_goes_on_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    done = three_steps(monkeypatch)
-    first, *others = annotations.STEPS
-
-    def alert_comes(subject: Any, skymap: Any) -> None:
-        first[1](subject, skymap)
-        if subject.name == "S170817a":
-            record(merger("S170818b"), b"{2}")
-
-    monkeypatch.setattr(annotations, "STEPS", (("a", alert_comes), *others))
-    record(merger())
-    run_everything("localize", "plot", "coincide")
-    (number,) = [j["id"] for j in unfinished() if j["handler"].endswith(".annotate")]
-    jobs.run(number)
-    assert done == ["a of S170817a"]
-    assert parts() == [["done"], [1, "pending"]]
-    run_everything("localize", "plot", "coincide", "annotate")
-    assert done[1:3] == ["b of S170817a", "c of S170817a"]
-
-
-def test_what_is_not_urgent_waits_until_a_burst_of_alerts_is_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(quiet, "QUIET", 1.0)
-    done = three_steps(monkeypatch)
-    record(merger())
-    run_everything("localize", "plot", "coincide")
-    (number,) = [j["id"] for j in unfinished() if j["handler"].endswith(".annotate")]
-    jobs.run(number)
-    assert done == []
-    assert parts() == [["done"], [0, "pending"]]
-    with engine.read() as connection:
-        assert job_rows.busy(connection, "openmp", 1.0, quiet.ENRICHMENT)
-    run_everything("annotate")
-    assert len(done) == 3
 
 
 def test_a_retracted_event_gets_no_picture() -> None:
@@ -237,7 +218,7 @@ def test_a_retraction_between_two_jobs_ends_the_drawing() -> None:
 def test_an_older_notice_that_comes_late_changes_no_fact_and_is_not_annotated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(annotations, "STEPS", (("volumes", annotations._volumes),))
+    monkeypatch.setattr(annotations, "STEPS", steps("areas and volumes"))
     record(merger(localization=Cone(10.0, 20.0, 1.0, 0.9)), b"{1}", 60)
     run_everything("localize", "plot", "coincide", "annotate")
     before = event("S170817a")
@@ -252,7 +233,7 @@ def test_an_older_notice_that_comes_late_changes_no_fact_and_is_not_annotated(
 def test_a_catalogue_that_is_gone_keeps_nothing_else_from_being_made(
     configured: None, home: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(annotations, "STEPS", annotations.STEPS[2:3] + annotations.STEPS[4:])
+    monkeypatch.setattr(annotations, "STEPS", steps("view", "galaxies", "observability"))
     shutil.rmtree(home / "catalogues" / "made-up")
     record(merger())
     run_everything("localize", "plot", "coincide", "annotate")

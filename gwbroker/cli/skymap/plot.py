@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import SkyMapError
 from ..options import json_option, load_map, map_argument
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def _plot(
     skymap = load_map(file)
     name = title if title is not None else _name(skymap, file)
     draw = _coherence if coherence else {"volume": _volume, "view": _view}.get(kind, _sky)
-    said = draw(skymap, out, name, theme, kind, _overlays(wanted), coherence or "")
+    overlays = _overlays(wanted)
+    try:
+        said = draw(skymap, out, name, theme, kind, overlays, coherence or "")
+    except OSError as e:
+        raise SkyMapError(str(out), f"cannot be written: {e.strerror}") from e
     if json_:
         from ..output import as_json
 
