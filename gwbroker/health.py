@@ -17,6 +17,9 @@ from .streams.registry import QUEUES
 if TYPE_CHECKING:
     from .ledger.streams import StreamState
 
+DEAD_NAMED = 3
+"""Most handlers and tasks with dead jobs that are named."""
+
 SWEEP_LATE = 30.0
 """Seconds without a sweep of the ledger after which something is wrong."""
 
@@ -256,15 +259,19 @@ def _jobs() -> Iterator[Finding]:
 
     with read() as connection:
         counts = rows.counts(connection)
-        stuck = rows.stuck(connection)
+        stuck, dead = rows.stuck(connection), rows.dead(connection)
     total = {state: sum(c.get(state, 0) for c in counts.values())
              for state in ("pending", "sent", "running", "waiting", "dead")}
     alive = ", ".join(f"{n} {state}" for state, n in total.items() if n and state != "dead")
     yield Finding("jobs", Level.OK, alive or "none unfinished")
     if total["dead"]:
+        most = ", ".join(f"{row['number']} of {row['handler']}" for row in dead[:DEAD_NAMED])
+        newest = dead[0] if dead else {"newest": None, "error": None}
         yield Finding("dead jobs", Level.WARNING,
-                      f"{total['dead']} jobs are dead: see `gwbroker jobs --state dead`, then "
-                      "`gwbroker jobs retry ID`")
+                      f"{total['dead']} jobs are dead: {most}"
+                      f"{', and others' if len(dead) > DEAD_NAMED else ''}; the newest, "
+                      f"{newest['newest']}, says: {short(newest['error'], 300)}. See `gwbroker jobs "
+                      "--state dead`, then `gwbroker jobs retry ID`")
     for row in stuck:
         yield Finding("stuck jobs", Level.CRITICAL,
                       f"{row['number']} jobs of {row['handler']} were sent up to {row['sends']} "

@@ -11,12 +11,18 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .conf import settings
+
+
+_MAKING = ".making-"
+_LEFT_OVER = 6 * 3600.0
+"""Seconds after which nobody writes any more to a file that is being made."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,9 @@ def store(path: str, write: Callable[[Path], None]) -> Stored:
         raise ValueError(f"{path!r} is not a path below the folder of products")
     target = folder() / path
     target.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(target.parent)
     # The suffix stays at the end, because writers go by it.
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".making-", suffix="-" + target.name)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=_MAKING, suffix="-" + target.name)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -88,6 +95,17 @@ def store(path: str, write: Callable[[Path], None]) -> Stored:
     finally:
         temporary.unlink(missing_ok=True)
     return Stored(path, digest, size)
+
+
+def _tidy(place: Path) -> None:
+    """Remove what killed processes left half made; what is being made now is younger."""
+    for left in place.glob(f"{_MAKING}*"):
+        try:
+            if left.stat().st_mtime < time.time() - _LEFT_OVER:
+                left.unlink()
+        # Another process tidies up too.
+        except FileNotFoundError:
+            pass
 
 
 def store_json(path: str, value: Mapping[str, Any]) -> Stored:

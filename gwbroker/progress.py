@@ -29,11 +29,12 @@ EVENT = "task-progress"
 
 
 @dataclass(frozen=True)
-class _Message:
+class _Speaker:
+    """A job, and the message of Celery's that brought it to which process."""
+
     claim: Claim
     task: str | None
     hostname: str | None
-    values: dict[str, Any]
 
 
 def progress(done: float, total: float | None = None, note: str = "") -> None:
@@ -55,11 +56,7 @@ def progress(done: float, total: float | None = None, note: str = "") -> None:
     claim = running.current()
     if claim is None:
         return
-    request = current_task.request if current_task else None
-    values = {"done": _finite(done), "total": _finite(total),
-              "note": storable(str(note)[:LONGEST]) or ""}
-    _teller.tell(_Message(claim, getattr(request, "id", None),
-                          getattr(request, "hostname", None), values))
+    _teller.tell(claim, (done, total, note))
 
 
 def _finite(value: float | None) -> float | None:
@@ -79,48 +76,57 @@ class _Teller:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._news = threading.Event()
-        self._message: _Message | None = None
+        self._speaker: _Speaker | None = None
+        self._said: tuple[Any, Any, Any] = (None, None, "")
         self._pid = 0
 
-    def tell(self, message: _Message) -> None:
-        """Leave a message."""
+    def tell(self, claim: Claim, said: tuple[Any, Any, Any]) -> None:
+        """Leave a message; what costs time, as finding out what it says, is the thread's."""
         with self._lock:
-            self._message = message
+            if self._speaker is None or self._speaker.claim is not claim:
+                request = current_task.request if current_task else None
+                self._speaker = _Speaker(claim, getattr(request, "id", None),
+                                         getattr(request, "hostname", None))
+            self._said = said
             if self._pid != os.getpid():
                 # Threads do not survive a fork.
                 self._news = threading.Event()
                 try:
                     threading.Thread(target=self._loop, name="job progress", daemon=True).start()
                 except (RuntimeError, MemoryError) as e:
-                    log.info("job %d: its progress cannot be told: %s", message.claim.id, e)
+                    log.info("job %d: its progress cannot be told: %s", claim.id, e)
                     return
                 self._pid = os.getpid()
-        self._news.set()
+        if not self._news.is_set():
+            self._news.set()
 
     def _loop(self) -> None:
         while True:
             self._news.wait()
             self._news.clear()
             with self._lock:
-                message = self._message
-            if message is not None and running.current() is message.claim:
+                speaker, said = self._speaker, self._said
+            if speaker is not None and running.current() is speaker.claim:
                 try:
-                    _pass_on(message)
+                    _pass_on(speaker, said)
                 # Whatever it is, also a MemoryError of the job beside us: the next may pass.
                 except Exception as e:
-                    log.info("job %d: its progress could not be told: %s", message.claim.id, e)
+                    log.info("job %d: its progress could not be told: %s", speaker.claim.id, e)
             threading.Event().wait(PAUSE)
 
 
-def _pass_on(message: _Message) -> None:
-    claim = message.claim
+def _pass_on(speaker: _Speaker, said: tuple[Any, Any, Any]) -> None:
+    claim = speaker.claim
+    done, total, note = said
+    values = {"done": _finite(done), "total": _finite(total),
+              "note": storable(str(note)[:LONGEST]) or ""}
     with write(durable=False) as connection:
-        rows.tell(connection, claim.id, claim.claimant, message.values)
-    if message.task is None:
+        rows.tell(connection, claim.id, claim.claimant, values)
+    if speaker.task is None:
         return
-    with app.events.default_dispatcher(hostname=message.hostname) as dispatcher:
-        dispatcher.send(EVENT, uuid=message.task, name=claim.handler,
-                        result=rows.how_far(message.values), retry=False)
+    with app.events.default_dispatcher(hostname=speaker.hostname) as dispatcher:
+        dispatcher.send(EVENT, uuid=speaker.task, name=claim.handler,
+                        result=rows.how_far(values), retry=False)
 
 
 _teller = _Teller()

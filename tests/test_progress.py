@@ -10,6 +10,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,7 +19,7 @@ from gwbroker import progress as module
 from gwbroker.cli.jobs import jobs as command
 from gwbroker.conf import settings
 from gwbroker.ledger import jobs as rows
-from gwbroker.ledger.engine import read
+from gwbroker.ledger.engine import engine, read
 
 from . import servers
 from .test_flower import free_port
@@ -32,6 +33,9 @@ def alone(ledger: str, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs.stay_here()
     monkeypatch.setattr(module, "PAUSE", 0.05)
     yield
+    # The thread may be about to end what the test has seen.
+    pool = engine(durable=False).pool
+    servers.poll(lambda: not getattr(pool, "checkedout", int)(), 10, "no thread uses the ledger")
     callees.callees.pop("mine", None)
 
 
@@ -76,8 +80,10 @@ def test_the_ledger_and_the_command_show_how_far_a_running_job_is() -> None:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("values", [(float("nan"), 8), (1, float("inf")), (-1e300, 0), (0, 0)])
-def test_numbers_that_make_no_sense_hurt_no_job(values: tuple[float, float]) -> None:
+@pytest.mark.parametrize("values", [
+    (float("nan"), 8), (1, float("inf")), (-1e300, 0), (0, 0),
+    ("three", None), (10**400, [8]), (np.float32(0.5), np.array([1, 2])), (1j, np.int64(8))])
+def test_numbers_that_make_no_sense_hurt_no_job(values: tuple[Any, Any]) -> None:
     def work() -> None:
         jobs.progress(*values)
         assert seen(bool)
@@ -95,6 +101,29 @@ def test_a_job_in_its_own_transaction_can_say_how_far_it_is() -> None:
             for number in range(5):
                 jobs.progress(number, 5)
                 time.sleep(0.1)
+
+    jobs.task(name="mine")(work)
+    jobs.submit("mine")
+    jobs.run(1)
+    assert row()["state"] == "done", row()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_process_that_can_start_no_thread_does_its_job_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teller = module._Teller()
+    monkeypatch.setattr(module, "_teller", teller)
+
+    def none_left(self: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def work() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(module.threading.Thread, "start", none_left)
+            jobs.progress(1, 2)
+        jobs.progress(2, 2)
+        assert seen(lambda p: p.get("done") == 2)
 
     jobs.task(name="mine")(work)
     jobs.submit("mine")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import category
 
 import click
 
@@ -48,13 +49,18 @@ def as_table(
         table.add_column(column, overflow="fold",
                          justify="right" if column in ("id", "size", "90 %") else "left")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell))
-                        for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         # Into a file or a pipe: nobody wants lines folded at 80 letters there.
         console = Console(width=200)
     console.print(table)
+
+
+def visible(cell: Any) -> str:
+    """Return a cell as text in which nothing commands the terminal: names come from strangers."""
+    text = "" if cell is None else str(cell)
+    return "".join(repr(c)[1:-1] if category(c) == "Cc" and c != "\n" else c for c in text)
 
 
 def short(text: str | None, length: int = 70) -> str:

@@ -44,8 +44,8 @@ from .sweeping import (
 
 __all__ = [
     "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "age",
-    "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "due", "finish",
-    "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue", "put_off",
+    "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "dead", "due",
+    "finish", "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue", "put_off",
     "renew", "retry_later", "revive", "stuck", "successor", "tell", "unblocked", "unfinished",
     "unsent",
 ]
@@ -224,6 +224,16 @@ def busy(
     return connection.execute(select(newest.c.finished).where(
         newest.c.queue == queue, newest.c.handler.not_in(list(apart_from)),
         newest.c.finished > clock(connection) - seconds).limit(1)).first() is not None
+
+
+def dead(connection: Connection) -> list[dict[str, Any]]:
+    """Return handlers and tasks with dead jobs: how many, the newest's number and error."""
+    condition = text("jobs.state = 'dead'")
+    query = (select(func.count().label("number"), func.max(jobs.c.id).label("newest"))
+             .where(condition).group_by(jobs.c.handler).subquery())
+    return [dict(row) for row in connection.execute(
+        select(jobs.c.handler, query.c.number, query.c.newest, jobs.c.error)
+        .join(query, query.c.newest == jobs.c.id).order_by(jobs.c.id.desc())).mappings()]
 
 
 def stuck(connection: Connection) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, cast
 from xml.sax.saxutils import escape
 
@@ -18,7 +17,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
@@ -29,6 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import SkyMapError
 from .atomic import write_whole
+from .letters import FONT, clean, families, printable
 from .summary import Summary
 from .theme import Theme
 
@@ -39,14 +38,6 @@ _CROSS = Path(
 )
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = (("deg²", 1.0), ("arcmin²", 3600.0), ("arcsec²", 3600.0**2), ("mas²", 3.6e6**2))
-_FONT = "DejaVu Sans"
-_ASIAN = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans",
-    "Microsoft YaHei", "SimHei", "IPAGothic", "Arial Unicode MS",
-)
-"""Fonts with Chinese and Japanese letters, of which a machine may have one; ours has none."""
-
 ROW = 0.235
 """Height of a row of a legend below a picture, inches."""
 
@@ -58,36 +49,9 @@ _LOCK = threading.Lock()
 def drawing() -> Iterator[None]:
     """Let one thread at a time draw, with the settings that pictures are made with."""
     settings: dict[str, Any] = {
-        "svg.hashsalt": "gwbroker", "svg.fonttype": "path", "font.family": [_FONT]}
+        "svg.hashsalt": "gwbroker", "svg.fonttype": "path", "font.family": [FONT]}
     with _LOCK, matplotlib.rc_context(cast(Any, settings)):
         yield
-
-
-@lru_cache(maxsize=1)
-def _fonts() -> tuple[list[str], frozenset[int]]:
-    """Return the fonts for text of any language that are here, and the letters they have."""
-    known = {entry.name for entry in fontManager.ttflist}
-    names = [_FONT, *[name for name in _ASIAN if name in known][:1]]
-    glyphs: set[int] = set()
-    for name in names:
-        glyphs.update(get_font(findfont(name)).get_charmap())
-    return names, frozenset(glyphs)
-
-
-def families() -> list[str]:
-    """Return the fonts for text of any language: ours, then one of the machine's if need be."""
-    return _fonts()[0]
-
-
-def printable(text: str, most: int = 60) -> str:
-    """Return text on one line, with what the fonts lack replaced, cut where it is too long.
-
-    Marks that turn the direction of writing are left out: they would turn the rest of the line.
-    """
-    line = _clean(text[:2000])
-    glyphs = _fonts()[1]
-    shown = "".join(c if ord(c) in glyphs else "\N{REPLACEMENT CHARACTER}" for c in line)
-    return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
 
 
 def new_figure(width: float, height: float, theme: Theme) -> Figure:
@@ -113,7 +77,7 @@ def heading(
     """Write the title, so many inches below the top, and lines of facts below it."""
     shown = printable(title)
     width, height = (float(v) for v in figure.get_size_inches())
-    names, _ = _fonts()
+    names = families()
     text = figure.text(
         left, 1 - down / height, shown, fontsize=16, weight="bold", va="bottom", ha="left",
         parse_math=False, family=names, color=theme.title,
@@ -185,7 +149,7 @@ def legend(axes: Axes, handles: Sequence[Artist], theme: Theme, **where: Any) ->
     """Explain what is drawn."""
     _plain(axes.legend(
         handles=list(handles), labels=_labels(handles), fontsize=8.5, labelcolor=theme.text,
-        frameon=False, prop={"family": _fonts()[0], "size": 8.5}, **where))
+        frameon=False, prop={"family": families(), "size": 8.5}, **where))
 
 
 def _labels(handles: Sequence[Artist]) -> list[str]:
@@ -213,7 +177,7 @@ def legend_below(
             handles=list(handles), labels=_labels(handles), labelcolor=theme.text, frameon=False,
             ncols=number, loc="lower center", bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3,
             borderpad=0.1, labelspacing=0.45, columnspacing=1.6,
-            prop={"family": _fonts()[0], "size": 8.5}))
+            prop={"family": families(), "size": 8.5}))
         if number == 1 or made.get_window_extent(renderer).width < 0.97 * figure.bbox.width:
             break
         # Long names need more rows.
@@ -279,12 +243,7 @@ def save(
         If the suffix is another.
     """
     encode = _png if kind(path) == ".png" else _svg
-    write_whole(path, encode(figure, dpi, _clean(title), _clean(said)))
-
-
-def _clean(text: str) -> str:
-    """Return text on one line, without what neither PNG nor XML can hold."""
-    return " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
+    write_whole(path, encode(figure, dpi, clean(title), clean(said)))
 
 
 def _png(figure: Figure, dpi: float, title: str, said: str) -> bytes:

@@ -14,6 +14,7 @@ from matplotlib.patches import Ellipse
 from . import alt, canvas, contour, graticule
 from .combine import product
 from .frame import Frame, frame
+from .letters import printable
 from .multiorder import SkyMap
 from .overlap import overlap
 from .plot import part, scale_bar, whole_sky
@@ -67,7 +68,7 @@ def coherence(
     summaries = summarize(a), summarize(b)
     maps, paints = (a, b), (colours.first, colours.other)
     shown = _meeting(a, b, summaries, agreement)
-    names = [canvas.printable(t, 28) or f"map {n}" for n, t in enumerate(titles, 1)]
+    names = [printable(t, 28) or f"map {n}" for n, t in enumerate(titles, 1)]
     with canvas.drawing():
         figure = canvas.new_figure(_WIDTH, _HEIGHT, colours)
         sky = figure.add_axes((0.045, 0.055, 0.575, 0.77))

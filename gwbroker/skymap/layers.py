@@ -15,8 +15,9 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from . import canvas, contour
+from . import contour
 from .bodies import sun_and_moon
+from .letters import families, printable
 from .moc import Moc
 from .multiorder import Floats, SkyMap
 from .overlays import Disc, Footprint, Overlays, Place
@@ -144,7 +145,7 @@ class Layers:
                                 style)
         if seen:
             self.handles.append(Line2D([], [], color=colour, linewidth=1.2, linestyle=style,
-                                       label=canvas.printable(footprint.name, 24) or "footprint"))
+                                       label=printable(footprint.name, 24) or "footprint"))
 
     def _body(self, place: Place, marker: str, colour: str, size: float) -> None:
         x, y = (float(v) for v in self.sheet.forward(place.ra, place.dec))
@@ -154,7 +155,7 @@ class Layers:
             "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
             "markeredgecolor": self.theme.title, "markeredgewidth": 0.8}
         self.axes.plot([x], [y], zorder=6.5, clip_on=False, **look)
-        self.handles.append(Line2D([], [], label=canvas.printable(place.name, 24), **look))
+        self.handles.append(Line2D([], [], label=printable(place.name, 24), **look))
         self.places.append((x, y))
         self._take(x, y, 0.0)
 
@@ -170,7 +171,7 @@ class Layers:
             return
         self.handles.append(Line2D(
             [], [], color=self.theme.other, linewidth=1.1, linestyle=(0, (4, 1.6)),
-            label=f"{canvas.printable(name, 24)}, {levels}"))
+            label=f"{printable(name, 24)}, {levels}"))
 
     def _galaxies(self, galaxies: Sequence[Place]) -> None:
         shown = list(galaxies)[:MANY]
@@ -197,7 +198,7 @@ class Layers:
 
     def _name(self, text: str, x: float, y: float, radius: float) -> None:
         """Write a name beside a marker, on the first side where nothing stands yet."""
-        text = canvas.printable(text, 20)
+        text = printable(text, 20)
         unit = self._point()
         wide, tall = len(text) * 4.9 * unit, 9 * unit
         away = (radius + 4) * unit
@@ -215,7 +216,7 @@ class Layers:
             self.places.append((left + wide / 2, low + tall / 2))
             self.axes.text(
                 left, low + tall / 2, text, fontsize=8, ha="left", va="center", zorder=6.6,
-                color=self.theme.title, parse_math=False, family=canvas.families(),
+                color=self.theme.title, parse_math=False, family=families(),
                 path_effects=[withStroke(linewidth=2.5, foreground=self.theme.ground)])
             return
 

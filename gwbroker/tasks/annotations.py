@@ -7,7 +7,7 @@ has none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,16 +163,19 @@ def _dark(subject: Subject, skymap: SkyMap) -> None:
 
 
 def _galaxies(subject: Subject, skymap: SkyMap) -> None:
-    learnt, problems = {}, []
+    learnt: dict[str, Any] = {}
+    problems: dict[str, SkyMapError | ConfigError] = {}
     for name in settings().catalogues:
         try:
             catalogue = configured.catalogue(name)
             learnt[catalogue.name] = _ranked(subject, skymap, catalogue)
         except (SkyMapError, ConfigError) as e:
-            problems.append(e)
+            problems[name] = e
     if learnt:
         subject.learn({"galaxies": learnt})
-    _refuse(problems)
+    if problems:
+        # All names, and the whole of what is wrong with the first: an error has its length.
+        raise NoticeError("galaxies", list(problems), str(next(iter(problems.values()))))
 
 
 def _ranked(subject: Subject, skymap: SkyMap, catalogue: Catalogue) -> dict[str, Any]:
@@ -194,14 +197,6 @@ def _ranked(subject: Subject, skymap: SkyMap, catalogue: Catalogue) -> dict[str,
     return {**facts, "best": [
         {key: row[key] for key in ("name", "ra", "dec", "distance", "score")}
         for row in found.table.rows()[:NAMED]]}
-
-
-def _refuse(problems: Sequence[SkyMapError | ConfigError]) -> None:
-    """Raise what was wrong with some, now that the others are made."""
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise ConfigError("catalogues", "the settings", "; ".join(map(str, problems)))
 
 
 def _places(found: Ranking) -> Overlays:

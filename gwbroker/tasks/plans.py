@@ -43,16 +43,17 @@ def plan(event: int, notice: int, map_path: str) -> None:
     if quiet.later():
         return
     skymap = subject.skymap()
-    problems, learnt = [], {}
+    problems: dict[str, SkyMapError] = {}
+    learnt = {}
     for number, (name, telescope) in enumerate(telescopes.items()):
         progress(number, len(telescopes), name)
         try:
             learnt[name] = _plan(subject, skymap, telescope)
         except SkyMapError as e:
-            problems.append(f"{name}: {e}")
+            problems[name] = e
     subject.learn({"plans": learnt})
     if problems:
-        raise NoticeError("telescopes", subject.name, "; ".join(problems))
+        raise NoticeError("telescopes", list(problems), str(next(iter(problems.values()))))
 
 
 def _plan(subject: Subject, skymap: SkyMap, telescope: Telescope) -> dict[str, Any]:

@@ -135,6 +135,27 @@ def test_candidates_are_scored_from_a_table():
     assert list(Table.read("scored.ecsv")["name"]) == ["AT 1", "AT 2"]
 
 
+def test_a_name_cannot_command_the_terminal():
+    Path("c.csv").write_text('name,ra,dec\n"\x1b[2Jé\x07",30,10\n')
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "c.csv")
+    assert said.exit_code == 0
+    assert r"\x1b[2Jé\x07" in said.output
+    assert "\x1b" not in said.output
+
+
+def test_what_a_map_does_not_know_is_told():
+    skymap = fits.read("map.fits")
+    mu = skymap.distmu.copy()
+    mu[::2] = np.inf
+    fits.write(SkyMap(skymap.uniq, skymap.probdensity, mu, skymap.distsigma, skymap.distnorm),
+               "half.fits")
+    gwbroker("catalogue", "add", "galaxies.csv", "--name", "mine")
+    said = gwbroker("skymap", "crossmatch", "half.fits", "--catalogue", "mine")
+    assert "of the probability the map does not know the distance" in said.output
+    assert 0.3 < as_json("skymap", "crossmatch", "half.fits", "--catalogue", "mine")[
+        "distance_known"] < 0.7
+
+
 def test_lines_are_answered_one_by_one_and_a_bad_one_hurts_no_other():
     lines = b"\n".join([
         b'{"name": "AT 1", "ra": 30, "dec": 10}', b"nonsense", b"", b"[" * 100_000,

@@ -119,7 +119,7 @@ def test_the_fields_of_a_plan_in_json_are_drawn_as_footprints(
         shape = Footprint.read(tmp_path / "plan.json").shape
         assert len(shape) == len(each.footprints())
         assert {len(polygon) for polygon in shape} == {corners}
-        region = Moc.empty().union(*(Moc.from_polygon(polygon) for polygon in shape))
+        region = Moc.empty().union(*(Moc.from_polygon(polygon, level=7) for polygon in shape))
         assert probability(wide, region) == pytest.approx(each.covered, abs=0.01)
 
 

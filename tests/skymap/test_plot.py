@@ -15,6 +15,7 @@ from gwbroker.errors import SkyMapError
 from gwbroker.skymap import SkyMap, canvas, contour, make, plot, theme
 from gwbroker.skymap.frame import frame
 from gwbroker.skymap.graticule import label, nice_step
+from gwbroker.skymap.letters import printable
 from gwbroker.skymap.overlays import Footprint, Overlays, Place
 from gwbroker.skymap.projection import Mollweide, Orthographic, to_degrees, to_vectors
 from gwbroker.skymap.regions import credible_areas
@@ -59,7 +60,7 @@ def test_the_same_map_gives_the_same_bytes(tmp_path, draw, suffix):
 
 
 def test_threads_draw_the_same_pictures_as_one_alone(tmp_path):
-    maps = [make.cone(ra, 40, 5, 0.9) for ra in (20, 120, 220)]
+    maps = [make.cone(ra, 40, 5, 0.9) for ra in (20, 220)]
 
     def work(job):
         number, folder = job
@@ -69,10 +70,10 @@ def test_threads_draw_the_same_pictures_as_one_alone(tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     alone.mkdir()
     together.mkdir()
-    for number in range(3):
+    for number in range(2):
         work((number, alone))
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(work, [(n, together) for n in range(3)]))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, [(n, together) for n in range(2)]))
     for path in alone.iterdir():
         assert (together / path.name).read_bytes() == path.read_bytes()
 
@@ -96,7 +97,7 @@ def test_a_title_cannot_end_the_words_of_an_svg_or_turn_its_direction(tmp_path):
                  if isinstance(element.tag, str)}
         assert "script" not in names
         assert root[0].text == hostile.removesuffix(" \u202e")
-    assert canvas.printable("a\u202eb \u2067c") == "ab c"
+    assert printable("a\u202eb \u2067c") == "ab c"
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -231,16 +230,19 @@ def test_an_older_notice_that_comes_late_changes_no_fact_and_is_not_annotated(
 
 
 def test_a_catalogue_that_is_gone_keeps_nothing_else_from_being_made(
-    configured: None, home: Path, monkeypatch: pytest.MonkeyPatch,
+    configured: None, monkeypatch: pytest.MonkeyPatch, environment: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(annotations, "STEPS", steps("view", "galaxies", "observability"))
-    shutil.rmtree(home / "catalogues" / "made-up")
+    environment.setenv("GWBROKER_CATALOGUES", "lost, made-up, mislaid")
+    settings.cache_clear()
     record(merger())
     run_everything("localize", "plot", "coincide", "annotate")
     (problem,) = dead()
-    assert "made-up" in problem
-    assert "catalogue" in problem
-    assert {"view", "observability"} <= {p["kind"] for p in event("S170817a")["products"]}
+    assert "catalogues/lost" in problem
+    assert "['lost', 'mislaid']" in problem
+    assert list(event("S170817a")["facts"]["galaxies"]) == ["made-up"]
+    made = {p["kind"] for p in event("S170817a")["products"]}
+    assert {"view", "galaxies", "observability"} <= made
 
 
 @pytest.mark.parametrize("role", ["test", "mock"])

@@ -8,13 +8,25 @@ from typing import Any
 
 import pytest
 
-from gwbroker import products
+from gwbroker import jobs, products
 from gwbroker.conf import settings
 from gwbroker.ledger import engine
-from gwbroker.report import Report
+from gwbroker.report import Embedded, Report
 from gwbroker.tasks import skymaps
 
-from .stage import NUMBERS, T0, burst, dead, event, merger, plain, record, run_again, run_everything
+from .stage import (
+    NUMBERS,
+    T0,
+    burst,
+    dead,
+    event,
+    merger,
+    plain,
+    record,
+    run_again,
+    run_everything,
+    unfinished,
+)
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -118,6 +130,46 @@ def test_a_better_time_can_end_a_coincidence() -> None:
     record(burst(seconds=400.0, localization=None), b"{3}", 3)
     ours, _ = both()
     assert ours["withdrawn"] == "they do not fit together any more"
+
+
+def test_a_map_that_cannot_be_read_hides_no_coincidence_in_time() -> None:
+    record(merger(), b"{1}")
+    record(burst(localization=Embedded("skymap")), b"{2}")
+    ours, _ = both()
+    assert len(dead()) == 1
+    assert event("fermi:524666471")["flags"]
+    assert ours["far_time"] == pytest.approx(6 * 325 / YEAR * 4e-13)
+    assert ours["overlap"] is None
+
+
+def test_a_worker_that_was_slow_puts_no_older_assessment_in_the_place_of_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gwbroker.tasks import assessment
+
+    record(merger(), b"{1}", 1)
+    record(burst(), b"{2}", 2)
+    run_everything("localize")
+    assess = assessment.assess
+    slow: list[bool] = []
+
+    def meanwhile(*args: Any) -> Any:
+        result = assess(*args)
+        if not slow:
+            slow.append(True)
+            # What is known gets better, and another worker is done with it first.
+            record(merger(localization=None, facts={"far_hz": 1e-9}), b"{3}", 3)
+            run_everything("coincide")
+            jobs.run(max(job["id"] for job in unfinished()
+                         if job["handler"].endswith(".assess")))
+        return result
+
+    monkeypatch.setattr(assessment, "assess", meanwhile)
+    ours, _ = both()
+    assert ours["far_time"] == pytest.approx(6 * 325 / YEAR * 1e-9)
+    (made,) = [p for p in event("S170817a")["products"] if p["kind"] == "coincidence"]
+    assert json.loads((products.folder() / made["path"]).read_text())["far"] == ours["far"]
+    assert made["facts"]["far"] == ours["far"]
 
 
 @pytest.mark.parametrize("role", ["test", "mock"])
