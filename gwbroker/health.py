@@ -264,13 +264,14 @@ def _jobs() -> Iterator[Finding]:
              for state in ("pending", "sent", "running", "waiting", "dead")}
     alive = ", ".join(f"{n} {state}" for state, n in total.items() if n and state != "dead")
     yield Finding("jobs", Level.OK, alive or "none unfinished")
-    if total["dead"]:
+    if dead:
         most = ", ".join(f"{row['number']} of {row['handler']}" for row in dead[:DEAD_NAMED])
-        newest = dead[0] if dead else {"newest": None, "error": None}
+        newest = dead[0]
+        error = " ".join(str(newest["error"]).split())[:300].rstrip(".")
         yield Finding("dead jobs", Level.WARNING,
-                      f"{total['dead']} jobs are dead: {most}"
+                      f"{sum(row['number'] for row in dead)} jobs are dead: {most}"
                       f"{', and others' if len(dead) > DEAD_NAMED else ''}; the newest, "
-                      f"{newest['newest']}, says: {short(newest['error'], 300)}. See `gwbroker jobs "
+                      f"{newest['newest']}, says: {error}. See `gwbroker jobs "
                       "--state dead`, then `gwbroker jobs retry ID`")
     for row in stuck:
         yield Finding("stuck jobs", Level.CRITICAL,

@@ -19,7 +19,6 @@ from typing import Any
 
 from .conf import settings
 
-
 _MAKING = ".making-"
 _LEFT_OVER = 6 * 3600.0
 """Seconds after which nobody writes any more to a file that is being made."""

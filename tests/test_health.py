@@ -10,7 +10,10 @@ import pytest
 from gwbroker.conf import settings
 from gwbroker.health import Finding, Level, examine
 from gwbroker.intake import accept
+from gwbroker.ledger import jobs as job_rows
 from gwbroker.ledger import leases
+from gwbroker.ledger.engine import write
+from gwbroker.ledger.jobs import Draft
 from gwbroker.notice import Notice, utcnow
 from gwbroker.streams.gcn import HEARTBEAT
 
@@ -77,3 +80,18 @@ def test_a_group_id_that_looks_random_is_a_warning(environment: pytest.MonkeyPat
     settings.cache_clear()
     found = {finding.check: finding for finding in examine()}
     assert found["kafka.gcn group"].level == Level.WARNING
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_dead_jobs_are_told_by_task_with_what_was_wrong_with_the_newest_and_the_remedy():
+    wrong = "galaxies: /x/catalogues/lost: there is no catalogue here"
+    with write() as connection:
+        job_rows.add(connection, [
+            *[Draft(f"mine.h{n}", "general", error="old") for n in (1, 1, 2, 3)],
+            Draft("gwbroker.tasks.annotations.annotate", "openmp", error=wrong)])
+    (finding,) = [f for f in examine() if f.check == "dead jobs"]
+    assert finding.level == Level.WARNING
+    assert finding.text == (
+        "5 jobs are dead: 1 of gwbroker.tasks.annotations.annotate, 1 of mine.h3, 1 of mine.h2, "
+        f"and others; the newest, 5, says: {wrong}. See `gwbroker jobs --state dead`, then "
+        "`gwbroker jobs retry ID`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import json
 import multiprocessing
@@ -233,6 +234,15 @@ def test_four_gigabytes_are_not_fetched(port: int) -> None:
     row = run_download()
     assert row["state"] == "dead"
     assert "has 4294967296 bytes, more than" in row["error"]
+
+
+def test_a_small_file_that_inflates_without_end_is_not_taken(port: int) -> None:
+    Heasarc.files["/bomb.fit"] = gzip.compress(b"SIMPLE  =" + bytes(130 << 20), 1)
+    record(port, "/bomb.fit")
+    row = run_download()
+    assert row["state"] == "pending"
+    assert "is larger than 134217728 bytes after decompression" in row["error"]
+    assert not list(products.folder().rglob("*download*"))
 
 
 def test_of_a_host_that_is_not_allowed_nothing_is_asked(port: int) -> None:
