@@ -174,14 +174,21 @@ def _fitting(event: Candidate, other: Candidate, table: tuple[Pair, ...]) -> tup
     return fitting(first.kind, second.kind, first.group, second.experiment, same)
 
 
+def is_targeted(pair: Pair, far_first: float | None, far_second: float | None) -> bool:
+    """Tell whether two events are compared by the false-alarm rates of both, see `coincide`."""
+    if pair.far_max is None or far_second is None:
+        return False
+    if pair.rate is not None and pair.publish != "targeted":
+        return False
+    return all(far is None or far <= most
+               for far, most in zip((far_first, far_second), pair.far_max, strict=True))
+
+
 def _admitted(pair: Pair, first: Candidate, second: Candidate) -> Candidate:
     """Return the second event, without its rate if no targeted search admits the two."""
-    real = pair.rate is not None and pair.publish != "targeted"
-    if pair.far_max and (real or any(
-            each.far is not None and each.far > most
-            for each, most in zip((first, second), pair.far_max, strict=True))):
-        return replace(second, far=None)
-    return second
+    if pair.far_max is None or is_targeted(pair, first.far, second.far):
+        return second
+    return replace(second, far=None)
 
 
 def _ordered(event: Candidate, other: Candidate, pair: Pair) -> tuple[Candidate, Candidate]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..coincidence import far as rates
 from ..coincidence import rules
 from ..coincidence.pairs import Pair
+from ..coincidence.search import is_targeted
 from ..errors import CoincidenceError
 
 
@@ -166,7 +167,7 @@ def assess(found: Match, overlap: float | None) -> dict[str, Any]:
         known), ``overlap``, ``publish``, ``reasons``, the rule, the window and its source.
     """
     pair, first, second = found.pair, found.first, found.second
-    targeted = second.kind == "subgrb" and second.far is not None and pair.far_max is not None
+    targeted = is_targeted(pair, first.far, second.far)
     far_time, problem = None, ""
     try:
         far_time = _joint(pair, first.far, second.far, targeted)

@@ -11,8 +11,10 @@ from gwbroker.coincidence.candidate import Candidate, seconds_between
 from gwbroker.coincidence.far import targeted, untargeted
 from gwbroker.coincidence.pair import Pair
 from gwbroker.coincidence.pairs import find
-from gwbroker.coincidence.search import coincide, judge, pairs_in_window
+from gwbroker.coincidence.search import coincide, is_targeted, judge, pairs_in_window
+from gwbroker.coincidence.table import PAIRS
 from gwbroker.errors import CoincidenceError
+from gwbroker.tasks.assessment import Match, Side, assess
 
 MERGER = Candidate("GW170817", "gw", 1187008882.43, 1e-12, "cbc")
 BURST = Candidate("GRB 170817A", "grb", MERGER.time + 1.74)
@@ -149,3 +151,20 @@ def test_a_leap_second_is_not_known_to_utc():
 def test_times_that_cannot_be_compared_are_refused(first, second, problem):
     with pytest.raises(CoincidenceError, match=problem):
         seconds_between(replace(MERGER, time=first), replace(BURST, time=second))
+
+
+@pytest.mark.parametrize(("rate", "publish", "firsts", "seconds", "both"), [
+    (None, "joint", 1e-6, 1e-5, True),        # nothing but the rates of both is known
+    (3e-6, "joint", 1e-6, 1e-5, False),       # a real burst comes as often as all of them
+    (3e-6, "targeted", 1e-6, 1e-5, True),
+    (3e-6, "targeted", 1e-6, 1e-2, False),  # the search does not admit it
+    (3e-6, "targeted", None, 1e-5, True),
+    (3e-6, "targeted", 1e-6, None, False),
+])
+def test_the_broker_and_the_function_agree_on_when_both_rates_count(
+    rate, publish, firsts, seconds, both,
+):
+    pair = replace(PAIRS[0], rate=rate, publish=publish, far_max=(1e-5, 1e-4))
+    assert is_targeted(pair, firsts, seconds) is both
+    found = Match(pair, Side(1, pair.kinds[0], 0.0, firsts), Side(2, pair.kinds[1], 1.0, seconds))
+    assert assess(found, None)["method"] == ("targeted" if both else "untargeted")
