@@ -46,8 +46,8 @@ __all__ = [
     "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "age",
     "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "dead", "due",
     "finish", "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue",
-    "put_off", "renew", "retry_later", "revive", "stuck", "successor", "tell", "unblocked", "unfinished",
-    "unsent",
+    "put_off", "renew", "retry_later", "revive", "stuck", "successor", "tell", "unblocked",
+    "unfinished", "unsent",
 ]
 
 

@@ -168,7 +168,8 @@ def migrate(version: str) -> None:
 @pytest.mark.parametrize("version", ["0001", "0002"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_ledger_of_an_older_schema_with_data_is_upgraded_and_works(
-    kind: str, version: str, home: Path, environment: pytest.MonkeyPatch, request: pytest.FixtureRequest,
+    kind: str, version: str, home: Path, environment: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ):
     if kind == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
