@@ -33,6 +33,7 @@ class Running:
 
 _keeper = Keeper()
 _running: Running | None = None
+_alone = False
 
 
 @contextmanager
@@ -52,6 +53,22 @@ def watched(claim: Claim, send: Send) -> Iterator[Running]:
 def current() -> Claim | None:
     """Return the job that this process runs; None outside of one."""
     return _running.claim if _running is not None else None
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Say that this process runs every job itself, so that none needs to make room for another."""
+    global _alone
+    _alone = True
+    try:
+        yield
+    finally:
+        _alone = False
+
+
+def is_alone() -> bool:
+    """Tell whether this process runs every job itself."""
+    return _alone
 
 
 def joined() -> Running | None:

@@ -167,7 +167,7 @@ def _each(files: tuple[Path, ...]) -> Iterator[Path]:
 def _finish(
     jobs: Any, rows: Any, read: Any, notices: list[int], here: bool, wait: float,
 ) -> None:
-    from .. import dispatch
+    from .. import dispatch, running
 
     dispatch.load()
     if here:
@@ -177,6 +177,15 @@ def _finish(
 
         for module in MODULES:
             importlib.import_module(module)
+        with running.alone():
+            _until_done(jobs, rows, read, notices, here, wait)
+    else:
+        _until_done(jobs, rows, read, notices, here, wait)
+
+
+def _until_done(
+    jobs: Any, rows: Any, read: Any, notices: list[int], here: bool, wait: float,
+) -> None:
     deadline = time.monotonic() + wait
     before = None
     while True:
@@ -199,7 +208,8 @@ def _finish(
                 continue
             pause = max(pause, min(job["due"] for job in left) - now)
         rest = deadline - time.monotonic()
-        if rest <= 0:
+        # Here nothing else ends a job: what is due too late need not be waited for.
+        if rest <= 0 or (here and pause > rest):
             return
         time.sleep(min(pause, rest))
 
@@ -224,7 +234,10 @@ def _outcome(
                   if flag["notice"] == root]
     if dead:
         parts += [f"job {job['id']} is dead: {job['error']}" for job in dead]
-    if left:
+    if left and min(job["due"] for job in left) > time.time():
+        parts.append(f"{len(left)} due later: `gwbroker up` runs "
+                     f"{'it' if len(left) == 1 else 'them'}")
+    elif left:
         parts.append(f"{len(left)} jobs wait: is `gwbroker up` running?")
     if not jobs:
         parts.append("kept; no handler wants it")

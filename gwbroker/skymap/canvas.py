@@ -7,8 +7,8 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any, cast
-from xml.sax.saxutils import escape
 
 import matplotlib
 import numpy as np

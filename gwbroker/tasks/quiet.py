@@ -37,7 +37,7 @@ def later(queue: str = "openmp") -> bool:
         Which one the alerts are on.
     """
     claim = running.current()
-    if claim is None:
+    if claim is None or running.is_alone():
         return False
     with read() as connection:
         waited = rows.age(connection, claim.id)
