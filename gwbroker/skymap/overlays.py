@@ -107,7 +107,7 @@ class Footprint:
         """Return the footprint in a file: a MOC, or polygons in JSON.
 
         Polygons are a list of corners ``[ra, dec]``, a list of such lists, or an object that
-        has either as ``polygons``, and perhaps a ``name``.
+        has either as ``polygons``, and perhaps a ``name``. Those of a plan are its telescope's.
 
         Parameters
         ----------
@@ -132,7 +132,9 @@ class Footprint:
         if isinstance(found, dict) and "polygons" not in found:
             return cls(own, Moc.from_json(found))
         if isinstance(found, dict):
-            own = name or str(found.get("name") or own)
+            telescope = found.get("telescope")
+            named = telescope if isinstance(telescope, dict) else found
+            own = name or str(named.get("name") or own)
             found = found["polygons"]
         return cls(own, _polygons(source, found))
 

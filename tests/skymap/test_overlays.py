@@ -194,3 +194,13 @@ def test_overlays_across_the_seam_and_the_poles_can_be_drawn(tmp_path, draw):
         other=Place("", 0, 90), earth=Disc(0, -90, 90), galactic_band=True)
     draw(make.ellipse(20, 88, 9, 3, 45, 0.9), tmp_path / "map.svg", "pole", overlays=extreme)
     assert b"<svg" in (tmp_path / "map.svg").read_bytes()
+
+
+def test_the_fields_of_a_plan_have_the_name_of_its_telescope(tmp_path):
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({"name": "S190814bv", "telescope": {"name": "DECam"},
+                                "polygons": [[[10, 0], [11, 0], [11, 1]]]}))
+    assert Footprint.read(file).name == "DECam"
+    file.write_text(json.dumps({"name": "mine", "telescope": "unknown",
+                                "polygons": [[[10, 0], [11, 0], [11, 1]]]}))
+    assert Footprint.read(file).name == "mine"
