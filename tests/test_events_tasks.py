@@ -156,3 +156,18 @@ def test_a_circular_about_nothing_known_is_linked_to_nothing():
 def test_a_notice_that_is_not_kept_cannot_be_recorded():
     with pytest.raises(ValueError, match="accept"):
         events.record(Notice(b"1"), STORY[0])
+
+
+def test_the_position_of_the_map_stands_until_a_later_notice_tells_another():
+    early, located, later = keep(b"1", b"2", b"3")
+    number = events.record(located, report("initial", 60, facts={"ra": 10.0, "dec": 20.0}))
+    with write() as connection:
+        facts = event_rows.get(connection, number)["facts"]
+        # As `localize` does, here with a map that was fetched and is finer than the notice.
+        event_rows.change(connection, number, {
+            "facts": {**facts, "ra": 10.5, "dec": 20.5, "skymap_notice": located.id}})
+    events.record(early, report("preliminary", 20, facts={"ra": 13.0, "dec": 23.0}))
+    events.record(located, report("initial", 60, facts={"ra": 10.0, "dec": 20.0}))
+    assert (the_event()["facts"]["ra"], the_event()["facts"]["dec"]) == (10.5, 20.5)
+    events.record(later, report("update", 90, facts={"ra": 11.0, "dec": 21.0}))
+    assert (the_event()["facts"]["ra"], the_event()["facts"]["dec"]) == (11.0, 21.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,8 @@ def record(notice: Notice, report: Report) -> int:
         merged = merge(history)
         rows.change(connection, number, {
             # What tasks have found out, such as areas, stays.
-            **merged, "facts": {**event["facts"], **merged["facts"]},
+            **merged, "facts": {**event["facts"], **merged["facts"],
+                                **_place(event["facts"], history)},
             "flags": sorted(flags, key=lambda flag: flag["notice"])})
         if report.localization is not None:
             box.submit(skymaps.localize, number, notice.id, revision,
@@ -111,6 +112,17 @@ def merge(history: Sequence[dict[str, Any]]) -> dict[str, Any]:
                                             and key in values):
                 values[key] = value
     return {**values, "facts": facts}
+
+
+def _place(facts: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the position of the map that stands, unless a later notice tells another."""
+    issued = {row["notice_id"]: (row["issued"] or 0.0, row["revision"]) for row in history}
+    stands = issued.get(facts.get("skymap_notice"))
+    if stands is None or any(
+            row["said"] is not None and "ra" in row["said"]["facts"]
+            and issued[row["notice_id"]] > stands for row in history):
+        return {}
+    return {key: facts[key] for key in ("ra", "dec") if key in facts}
 
 
 def attach(notice: Notice, names: Sequence[str], alert: str = CIRCULAR) -> int | None:
