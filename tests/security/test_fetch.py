@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import gzip
 import http.server
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,13 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gwbroker.conf import settings
 from gwbroker.errors import FetchError
 from gwbroker.fetch import PUBLIC, Reach, fetch, is_public
+
+from .. import https_site
 
 HOST = "gracedb.ligo.org"
 BODY = b"SIMPLE  = " * 1000
@@ -97,45 +94,21 @@ class Site(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for the host, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name)
-            .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-            .sign(key, hashes.SHA256()))
-    path = tmp_path_factory.mktemp("tls") / "site.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption()))
-    return path
+    return https_site.certificate(HOST, tmp_path_factory.mktemp("tls") / "site.pem")
 
 
 @pytest.fixture(scope="module")
 def site(certificate: Path) -> Iterator[int]:
     """A server with TLS on this host; returns its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with https_site.serving(Site, certificate) as port:
+        yield port
 
 
 @pytest.fixture
 def reach(site: int, certificate: Path, environment: pytest.MonkeyPatch) -> Reach:
     """A reach in which the known hosts are this one."""
     Site.asked.clear()
-    return Reach(resolve=lambda host, port: ["127.0.0.1"], permits=lambda a: a == "127.0.0.1",
-                 ports=frozenset({443, site}),
-                 context=lambda: ssl.create_default_context(cafile=certificate))
+    return https_site.reach(site, certificate)
 
 
 def url(site: int, path: str, host: str = HOST) -> str:
