@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -107,6 +109,19 @@ def prepare(page: str, folder: Path, lived_in: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def run_together(script: str, environment: dict[str, str], seconds: float) -> str:
+    """Run a script; return what it wrote to its standard error, and leave no process behind."""
+    # A session of its own, so that a command that goes on for ever is found and ended.
+    with subprocess.Popen([str(BASH), "-c", script], env=environment, text=True, errors="replace",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, start_new_session=True) as shell:
+        try:
+            return shell.communicate(timeout=seconds)[1]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+
+
 @pytest.mark.skipif(BASH is None, reason="bash is not installed")
 @pytest.mark.parametrize("page", sorted(by_page()))
 def test_every_command_of_a_page_runs(page: str, tmp_path: Path, lived_in: Path) -> None:
@@ -123,12 +138,10 @@ def test_every_command_of_a_page_runs(page: str, tmp_path: Path, lived_in: Path)
         script += [command.text, 'printf "\\036%d\\n" $? >&2']
     environment = clean_environment(tmp_path)
     environment["GWBROKER_HOME"] = str(tmp_path / "state")
-    done = subprocess.run([str(BASH), "-c", "\n".join(script)], env=environment,
-                          capture_output=True, text=True, timeout=110, check=False,
-                          errors="replace")
-    parts = re.split("\036(\\d+)\n", done.stderr)
+    said = run_together("\n".join(script), environment, 110)
+    parts = re.split("\036(\\d+)\n", said)
     errors, codes = parts[0::2], parts[1::2]
-    assert len(codes) == len(wanted), done.stderr
+    assert len(codes) == len(wanted), said
     for (command, expected), code, error in zip(wanted, codes, errors, strict=False):
         where = f"{command.snippet.place}: $ {command.text}\n{error}"
         assert int(code) in expected, where
