@@ -1,10 +1,10 @@
 """How many notices a second does the Kafka listener keep and commit?
 
-A topic of a real Apache Kafka holds GCN-like notices of 2 kB, every second one a VOEvent, that
-no handler asks for. The reader keeps them in a ledger on SQLite, durably, and commits each batch
-before it takes the next. The peer is a bare consumer with the same settings of librdkafka that
+A topic of a real Apache Kafka holds notices of 2 kB, in JSON, that no handler asks for; in a last
+part VOEvents, each of which makes a job. The reader keeps them in a ledger on SQLite, durably,
+and commits each batch. The peer is a bare consumer with the same settings of librdkafka that
 drops what it reads and commits each batch synchronously; a second one writes the bytes to a
-table of SQLite's, durably, before it commits. They take turns on the same topic.
+table of SQLite's with an index, durably, before it commits. They take turns on the same topic.
 """
 
 from __future__ import annotations
@@ -54,17 +54,19 @@ def measure(quick: bool) -> Iterator[Result]:
                 yield from _compare(
                     kafka, scene.home, size, number // 4 if quick else number, rounds)
             yield from _compare(kafka, scene.home, 0, SIZES[500], rounds)
+            yield from _compare(kafka, scene.home, 500, SIZES[500] // 2, rounds, packet=True)
 
 
 def _compare(
-    kafka: Kafka, home: Path, size: int, number: int, rounds: int,
+    kafka: Kafka, home: Path, size: int, number: int, rounds: int, packet: bool = False,
 ) -> Iterator[Result]:
     table = _table(home / "peer.sqlite")
     seconds = [0.0, 0.0, 0.0]
     for turn in range(-1, rounds):
         # New messages each time: one that the ledger has already is quicker to deal with.
         topic = kafka.create_topic(f"bench.kafka.{next(_numbers)}")
-        kafka.publish(topic, *(_payload(next(_numbers)) for _ in range(number)), timeout=120)
+        kafka.publish(topic, *(_payload(next(_numbers), packet) for _ in range(number)),
+                      timeout=120)
         took = (_read(kafka, topic, number, size),
                 _bare(kafka, topic, number, size or 500, lambda payloads: None),
                 _bare(kafka, topic, number, size or 500, lambda rows: _insert(table, rows)))
@@ -74,12 +76,15 @@ def _compare(
     table.close()
     ours, bare, by_hand = (rounds * number / each for each in seconds)
     what = f"kept and committed, batches of {size}" if size else "kept and committed, as it comes"
+    if packet:
+        what += ", VOEvents with a job each"
     note = f"{rounds} times {number} notices"
     if not size:
         note += "; the reader chooses its batches, as for any backlog; the peers' are of 500"
     yield Result("kafka", what, ours, "notices/s", "bare consumer", bare,
                  (Bound("ratio", ">=", 0.5),))
-    yield Result("kafka", what, ours, "notices/s", "consumer that keeps", by_hand, note=note)
+    yield Result("kafka", what, ours, "notices/s", "consumer that keeps", by_hand,
+                 () if packet else (Bound("ratio", ">=", 0.5),), note=note)
 
 
 def _cluster(kafka: Kafka) -> KafkaCluster:
@@ -164,8 +169,8 @@ def _insert(connection: sqlite3.Connection, payloads: list[bytes]) -> None:
             [(hashlib.sha256(p).digest(), time.time(), p) for p in payloads])
 
 
-def _payload(number: int) -> bytes:
-    if number % 2:
+def _payload(number: int, packet: bool) -> bytes:
+    if packet:
         params = "".join(f'<Param name="p{k}" value="{(number + k) / 7}" ucd="meta.id"/>\n'
                          for k in range(24))
         return PACKET.format(number=number, params=params).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from . import batches, dispatch
 from .batches import Match
@@ -13,6 +14,7 @@ from .ledger import notices as rows
 from .ledger.jobs import Draft
 from .ledger.notices import Kept
 from .notice import Notice
+from .streams.issued import issued
 from .streams.registry import Registration
 from .streams.subject import identify
 
@@ -67,42 +69,53 @@ def _keep_only(notice: Notice, problem: str) -> list[Kept | None]:
     return kept
 
 
-def _choose(notice: Notice) -> list[dispatch.Choice]:
-    chosen = dispatch.choose(notice)
-    if dispatch.is_bulk(notice.topic):
-        # Five hundred decoded survey alerts are a million objects, and nobody asks again.
-        for name in ("_decoded", "_scimma", "_json"):
-            notice.__dict__.pop(name, None)
-    return chosen
+@dataclass(frozen=True)
+class _Wish:
+    """A notice, who wants it, and what the sender calls it."""
+
+    notice: Notice
+    choices: list[dispatch.Choice]
+    identifier: str | None
+
+
+def _read(notice: Notice) -> _Wish | None:
+    """Find out all that is to be known before a notice is kept; None if it need not be."""
+    choices = dispatch.choose(notice)
+    wanted = choices or notice.source == "replay" or not dispatch.is_bulk(notice.topic)
+    wish = _Wish(notice, choices, identify(notice).identifier) if wanted else None
+    if choices:
+        # It is noted with the notice, as its identity is.
+        issued(notice)
+    # Five hundred decoded messages are a million objects, and nobody asks again.
+    notice.forget()
+    return wish
 
 
 def _accept(notices: Sequence[Notice]) -> list[Kept | None]:
     # Reading comes before the transaction, which holds the one lock that all share.
-    choices = [_choose(notice) for notice in notices]
-    wanted = [place for place, (notice, chosen) in enumerate(zip(notices, choices, strict=True))
-              if chosen or notice.source == "replay" or not dispatch.is_bulk(notice.topic)]
+    wishes = {place: wish for place, notice in enumerate(notices)
+              if (wish := _read(notice)) is not None}
     result: list[Kept | None] = [None] * len(notices)
-    if not wanted:
+    if not wishes:
         return result
-    keeping = [notices[place] for place in wanted]
-    identifiers = [identify(notice).identifier for notice in keeping]
     with outbox() as box:
-        kept = rows.keep(box.connection, keeping, identifiers)
+        kept = rows.keep(box.connection, [wish.notice for wish in wishes.values()],
+                         [wish.identifier for wish in wishes.values()])
         found: dict[str, tuple[Registration, list[Match]]] = {}
         drafts: list[Draft] = []
-        for place, notice, row in zip(wanted, keeping, kept, strict=True):
+        for (place, wish), row in zip(wishes.items(), kept, strict=True):
             result[place] = row
             if not row.new:
                 continue
-            single = [c for c in choices[place] if c.registration.batch is None]
+            single = [c for c in wish.choices if c.registration.batch is None]
             if single:
-                drafts += dispatch.drafts(notice, row.root, single)
-            for choice in choices[place]:
+                drafts += dispatch.drafts(wish.notice, row.root, single)
+            for choice in wish.choices:
                 if choice.registration.batch is not None:
                     _, matches = found.setdefault(
                         choice.registration.name, (choice.registration, []))
                     matches.append(Match(
-                        row.root, row.first, dispatch.priority(notice), choice.error))
+                        row.root, row.first, dispatch.priority(wish.notice), choice.error))
         for registration, matches in found.values():
             drafts += batches.drafts(box.connection, registration, matches)
         box.add(drafts)

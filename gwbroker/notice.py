@@ -14,6 +14,11 @@ from .errors import NoticeError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+READINGS = frozenset((
+    "_xml", "_json", "_voevent", "_decoded", "_scimma", "_igwn", "_igwn_content", "_pipeline"))
+"""Attributes in which this module and the streams keep what they have read of a notice."""
+
+
 def utcnow() -> datetime:
     """Return the time now, UTC and aware of it."""
     return datetime.now(UTC)
@@ -21,6 +26,8 @@ def utcnow() -> datetime:
 
 def looks_like_xml(payload: bytes) -> bool:
     """Tell whether bytes look like an XML document rather than JSON or text."""
+    if payload[:1] in (b"<", b"{"):
+        return payload[:1] == b"<"
     return payload[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
@@ -78,6 +85,15 @@ class Notice:
     def with_id(self, number: int) -> Notice:
         """Return the same notice with its number in the ledger."""
         return replace(self, id=number)
+
+    def forget(self) -> None:
+        """Forget what the payload was read into, which takes many times its size.
+
+        What others noted of it in passing, as how it is identified, stays; what is asked for
+        again is read again.
+        """
+        for name in [name for name in self.__dict__ if name in READINGS]:
+            del self.__dict__[name]
 
     def text(self) -> str:
         """Return the payload as text.
@@ -154,7 +170,7 @@ def parse_xml(payload: bytes) -> _Element:
     """
     from lxml import etree
 
-    if not payload.strip():
+    if not payload or payload.isspace():
         raise NoticeError("payload", payload[:20], "the message is empty")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False,

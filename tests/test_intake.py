@@ -22,7 +22,7 @@ from gwbroker.ledger import jobs as job_rows
 from gwbroker.ledger import notices as notice_rows
 from gwbroker.ledger.engine import read, write
 from gwbroker.ledger.models import jobs as table
-from gwbroker.notice import Notice
+from gwbroker.notice import READINGS, Notice
 
 from .servers import Redis
 
@@ -61,6 +61,20 @@ def all_notices() -> list[dict[str, Any]]:
     """Return every notice."""
     with read() as connection:
         return notice_rows.listing(connection, limit=10_000)
+
+
+@pytest.mark.parametrize(("topic", "payload"), [
+    ("voevent", PACKET), ("igwn.gwalert", b'{"superevent_id": "S1", "alert_type": "INITIAL"}'),
+    ("gcn.circulars", b'{"circularId": 1}'), ("igwn.cbc_gstlal", b'{"uid": "G1"}')])
+@pytest.mark.usefixtures("sqlite")
+def test_what_a_message_was_read_into_is_forgotten_once_it_is_kept(topic: str, payload: bytes):
+    notice = message(payload, topic, 1)
+    accept([notice])
+    assert not READINGS & notice.__dict__.keys()
+    # A stream that keeps what it has read under another name would be found here.
+    held = {name for name in notice.__dict__ if name.startswith("_")}
+    assert held <= {"_identity", "_issued"}
+
 
 
 def by_handler() -> dict[str, int]:

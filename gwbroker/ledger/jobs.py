@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from ..errors import NotFound
 from .claims import (
@@ -27,7 +27,7 @@ from .claims import (
 from .engine import clock
 from .models import jobs
 from .notices import chunks
-from .prepared import Prepared
+from .prepared import Prepared, PreparedLists
 from .sendable import COLUMNS, EITHER, UNFINISHED, Sendable, is_due, mark_sent, unsent
 from .storable import storable
 from .sweeping import (
@@ -76,12 +76,7 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
     now = clock(connection)
     taken: set[str] = set()
     for chunk in chunks(d.key for d in drafts if d.key is not None):
-        if len(chunk) == 1:
-            if _TAKEN(connection, wanted=chunk[0]).first():
-                taken.add(chunk[0])
-        else:
-            taken.update(connection.execute(
-                select(jobs.c.key).where(jobs.c.key.in_(chunk))).scalars())
+        taken.update(row[0] for row in _TAKEN(connection, wanted=chunk))
     fresh = []
     for draft in drafts:
         if draft.key is None or draft.key not in taken:
@@ -93,17 +88,19 @@ def add(connection: Connection, drafts: Sequence[Draft]) -> list[Sendable]:
     if connection.dialect.name == "postgresql":
         now = connection.execute(select(now)).scalar_one()
     rows = [_row(draft, float(now)) for draft in fresh]
-    if connection.dialect.name == "sqlite" and len(rows) == 1:
-        number = _INSERT(connection, **{**rows[0], "args": json.dumps(rows[0]["args"])}).scalar()
-        return [Sendable(int(number), fresh[0].handler, fresh[0].queue)] \
-            if rows[0]["state"] == "sent" and number is not None else []
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(jobs).returning(*COLUMNS, jobs.c.state)
-    if taken and connection.dialect.name == "postgresql":
+    if connection.dialect.name == "sqlite":
+        # No round trip: one after the other is quicker than one statement for all.
+        numbers = [_INSERT(connection, **{**row, "args": json.dumps(row["args"])}).scalar()
+                   for row in rows]
+        return [Sendable(int(number), draft.handler, draft.queue)
+                for number, draft, row in zip(numbers, fresh, rows, strict=True)
+                if row["state"] == "sent" and number is not None]
+    insertion = postgresql.insert(jobs)
+    if taken:
         # Another host may write the same key between our look and our insert.
-        statement = statement.on_conflict_do_nothing(index_elements=["key"])
-    return [Sendable(row.id, row.handler, row.queue)
-            for row in connection.execute(statement, rows) if row.state == "sent"]
+        insertion = insertion.on_conflict_do_nothing(index_elements=["key"])
+    added = connection.execute(insertion.returning(*COLUMNS, jobs.c.state), rows)
+    return [Sendable(row.id, row.handler, row.queue) for row in added if row.state == "sent"]
 
 
 def _row(draft: Draft, now: float) -> dict[str, Any]:
@@ -121,7 +118,7 @@ def _row(draft: Draft, now: float) -> dict[str, Any]:
 
 
 _WRITTEN = frozenset(_row(Draft("", ""), 0.0))
-_TAKEN = Prepared(lambda *_: select(jobs.c.id).where(jobs.c.key == bindparam("wanted")))
+_TAKEN = PreparedLists(lambda values: select(jobs.c.key).where(jobs.c.key.in_(values("wanted"))))
 _INSERT = Prepared(lambda *_: insert(jobs).values(
     {c.name: bindparam(c.name) for c in jobs.c if c.name in _WRITTEN}).returning(jobs.c.id))
 

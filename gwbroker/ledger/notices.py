@@ -16,7 +16,7 @@ from ..notice import Notice
 from . import archive
 from .engine import LOCK_INTAKE, lock
 from .models import jobs, notices, payloads, streams
-from .prepared import Prepared
+from .prepared import Prepared, PreparedLists
 
 _CHUNK = 500
 _SEEN = notices.c["id", "digest", "duplicate_of", "archive", "source", "topic", "partition",
@@ -35,13 +35,15 @@ def _upsert_stream(_now: Any, insert_into: Any) -> Any:
 _HIGHEST = Prepared(lambda *_: select(func.max(notices.c.id)))
 _INSERT = Prepared(lambda *_: insert(notices))
 _INSERT_BODY = Prepared(lambda *_: insert(payloads))
-_BY_DIGEST = Prepared(lambda *_: select(*_SEEN).where(
-    notices.c.digest == bindparam("digest"),
+_BY_DIGEST = PreparedLists(lambda values: select(*_SEEN).where(
+    notices.c.digest.in_(values("digest")),
     # A source may repeat the same bytes for years: only the first, and this very message.
-    or_(notices.c.duplicate_of.is_(None), notices.c.offset == bindparam("place")),
+    or_(notices.c.duplicate_of.is_(None), notices.c.offset.in_(values("place"))),
 ).order_by(notices.c.id))
-_BY_IDENTIFIER = Prepared(lambda *_: select(func.max(notices.c.id)).where(
-    notices.c.identifier == bindparam("identifier"), notices.c.duplicate_of.is_(None)))
+_BY_IDENTIFIER = PreparedLists(lambda values: select(
+    notices.c.identifier, func.max(notices.c.id)).where(
+    notices.c.identifier.in_(values("identifier")), notices.c.duplicate_of.is_(None))
+    .group_by(notices.c.identifier))
 _LOAD = Prepared(lambda *_: select(
     *notices.c["source", "topic", "partition", "offset", "received", "sent", "headers"],
     func.coalesce(notices.c.duplicate_of, notices.c.id).label("root"), payloads.c.body)
@@ -136,17 +138,11 @@ def _seen(
     connection: Connection, arrived: Sequence[Notice],
 ) -> dict[bytes, tuple[int, dict[tuple[Any, ...], int], bool]]:
     found: dict[bytes, tuple[int, dict[tuple[Any, ...], int], bool]] = {}
-    offsets = {notice.offset for notice in arrived if notice.offset is not None}
-    for chunk in chunks(n.digest for n in arrived):
-        if len(chunk) == 1 and len(offsets) <= 1:
-            rows: Iterable[Any] = _BY_DIGEST(
-                connection, digest=chunk[0], place=next(iter(offsets), None))
-        else:
-            rows = connection.execute(select(*_SEEN).where(
-                notices.c.digest.in_(chunk),
-                or_(notices.c.duplicate_of.is_(None), notices.c.offset.in_(offsets)),
-            ).order_by(notices.c.id))
-        for row in rows:
+    for start in range(0, len(arrived), _CHUNK):
+        part = arrived[start : start + _CHUNK]
+        for row in _BY_DIGEST(
+                connection, digest=list({notice.digest for notice in part}),
+                place=list({n.offset for n in part if n.offset is not None})):
             number, digest, duplicate_of, archived, *place = tuple(row)
             # The first notice with these bytes comes first.
             known = found.setdefault(
@@ -158,15 +154,7 @@ def _seen(
 def _latest(connection: Connection, identifiers: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in chunks(identifiers):
-        if len(chunk) == 1:
-            number = _BY_IDENTIFIER(connection, identifier=chunk[0]).scalar()
-            if number is not None:
-                found[chunk[0]] = number
-            continue
-        query = (select(notices.c.identifier, func.max(notices.c.id))
-                 .where(notices.c.identifier.in_(chunk), notices.c.duplicate_of.is_(None))
-                 .group_by(notices.c.identifier))
-        found.update((row[0], row[1]) for row in connection.execute(query))
+        found.update(tuple(row) for row in _BY_IDENTIFIER(connection, identifier=chunk))
     return found
 
 

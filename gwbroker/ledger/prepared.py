@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Float, bindparam, extract, func
@@ -80,6 +81,12 @@ class _Text:
         fixed = self.fixed
         return tuple([values[name] if name in values else fixed[name] for name in self.order])
 
+    def arrange_all(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return the parameters of many rows, all with the same names."""
+        if self.order is None or len(self.order) < 2 or not rows[0].keys() >= set(self.order):
+            return [self.arrange(row) for row in rows]
+        return list(map(itemgetter(*self.order), rows))
+
 
 class Prepared:
     """A statement with named parameters, run as its text.
@@ -113,9 +120,9 @@ class Prepared:
         return Answer(cursor, known.row)
 
     def many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it for each row of parameters."""
+        """Run it for each row of parameters; all rows have the same names."""
         known = self._text(connection)
-        parameters = [known.arrange(row) for row in rows]
+        parameters = known.arrange_all(rows)
         driver = connection.connection.driver_connection
         if not isinstance(driver, sqlite3.Connection):
             connection.exec_driver_sql(known.text, parameters)
@@ -133,6 +140,42 @@ class Prepared:
         if "now" in known.fixed:
             known.fixed["now"] = time.time()
         return known
+
+
+SIZES = (1, 4, 16, 64, 256, 512)
+"""Lengths of lists for which a statement is compiled; the last is the longest there may be."""
+
+
+class PreparedLists:
+    """A statement with lists of values, as in ``x IN (...)``, compiled once for each of `SIZES`.
+
+    A shorter list is filled up with its last value, which changes nothing for ``IN``; an
+    empty one is a NULL, which nothing is equal to.
+
+    Parameters
+    ----------
+    build : callable
+        Takes a function that returns the list of a name, and returns the statement.
+    """
+
+    def __init__(self, build: Callable[[Callable[[str], list[Any]]], ClauseElement]) -> None:
+        self._build = build
+        self._sizes: dict[int, Prepared] = {}
+
+    def __call__(self, connection: Connection, **lists: Sequence[Any]) -> Answer:
+        """Run it once; no list may be longer than the last of `SIZES`."""
+        longest = max(map(len, lists.values()))
+        size = next(size for size in SIZES if size >= longest)
+        known = self._sizes.get(size)
+        if known is None:
+            known = self._sizes[size] = Prepared(lambda *_: self._build(
+                lambda name: [bindparam(f"{name}_{n}") for n in range(size)]))
+        values: dict[str, Any] = {}
+        for name, given in lists.items():
+            last = given[-1] if given else None
+            values.update((f"{name}_{n}", given[n] if n < len(given) else last)
+                          for n in range(size))
+        return known(connection, **values)
 
 
 def _wrapped(

@@ -23,7 +23,7 @@ from confluent_kafka import (
 
 from ..conf import KafkaCluster
 from ..errors import GWBrokerError
-from ..notice import Notice, utcnow
+from ..notice import Notice
 from .kafka_commits import Place
 from .kafka_config import Lane as LaneName
 from .kafka_config import consumer_config
@@ -191,14 +191,14 @@ def whence(message: Message) -> tuple[str, int, int]:
     return topic, partition, offset
 
 
-def notice_of(message: Message, source: str) -> Notice:
+def notice_of(message: Message, source: str, received: datetime) -> Notice:
     """Wrap a message in a notice: its bytes, as they are, and what Kafka says of it."""
     kind, milliseconds = message.timestamp()
     headers: Any = message.headers() or ()
     sent = None if kind == TIMESTAMP_NOT_AVAILABLE else _moment(milliseconds)
     return Notice(
         payload=_bytes(message.value()), source=source, topic=message.topic() or "",
-        partition=message.partition(), offset=message.offset(), received=utcnow(), sent=sent,
+        partition=message.partition(), offset=message.offset(), received=received, sent=sent,
         headers=tuple((name, _bytes(value)) for name, value in headers))
 
 

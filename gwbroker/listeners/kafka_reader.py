@@ -25,7 +25,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 from ..conf import KafkaCluster
 from ..errors import LedgerUnavailable
 from ..ledger.topics import Progress
-from ..notice import Notice
+from ..notice import Notice, utcnow
 from .kafka_commits import Commits, Place
 from .kafka_config import Lane as LaneName
 from .kafka_lane import KafkaReaderError, Lane, notice_of, whence
@@ -251,7 +251,8 @@ class KafkaReader:
             self._lanes.rest(old)
 
     def _keep(self, batch: list[Message]) -> bool:
-        notices = [notice_of(message, self.source) for message in batch]
+        now = utcnow()
+        notices = [notice_of(message, self.source, now) for message in batch]
         pause = 0.2
         while True:
             try:

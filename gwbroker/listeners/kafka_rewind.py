@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from ..conf import KafkaCluster
 from ..errors import ReplayError
 from ..ledger.ranges import Range
-from ..notice import Notice
+from ..notice import Notice, utcnow
 from .kafka_config import consumer_config
 from .kafka_lane import notice_of, whence
 from .kafka_token import TokenCallback, token_source
@@ -122,7 +122,7 @@ class Rewind:
         if offset >= end - 1:
             del left[topic, partition]
             self.consumer.incremental_unassign([TopicPartition(topic, partition)])
-        notice = notice_of(message, self.source)
+        notice = notice_of(message, self.source, utcnow())
         when = notice.sent or notice.received
         early = self.chosen.since is not None and when < self.chosen.since
         late = self.chosen.until is not None and when >= self.chosen.until

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HandlerError, NoticeError
@@ -48,15 +49,21 @@ class VOEvent:
         The packet's identifier, as ``ivo://nasa.gsfc.gcn/Fermi#GBM_...``.
     role : str
         ``observation``, ``prediction``, ``utility`` or ``test``.
-    params : dict
-        The parameters of ``What``: by name, and those in a group also by ``Group.Name``.
     """
 
     root: _Element = field(repr=False)
     ivorn: str
     role: str
     version: str
-    params: dict[str, str] = field(repr=False)
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        """The parameters of ``What``: by name, and those in a group also by ``Group.Name``."""
+        found: dict[str, str] = {}
+        what = _child(self.root, "What")
+        if what is not None:
+            _read_params(what, found, "")
+        return found
 
     @property
     def stream(self) -> str:
@@ -191,29 +198,25 @@ def parse(root: _Element) -> VOEvent:
     ivorn = (root.get("ivorn") or "").strip()
     if not ivorn:
         raise NoticeError("VOEvent/@ivorn", root.get("ivorn"), "is missing")
-    params: dict[str, str] = {}
-    what = _child(root, "What")
-    for element in () if what is None else what:
-        _read_params(element, params, "")
-    return VOEvent(root, ivorn, root.get("role", "observation"), root.get("version", ""), params)
+    return VOEvent(root, ivorn, root.get("role", "observation"), root.get("version", ""))
 
 
-def _read_params(element: _Element, params: dict[str, str], group: str) -> None:
-    kind = local(element)
-    if kind == "Param":
-        name = element.get("name", "")
-        value = element.get("value")
-        if value is None:
-            inner = _child(element, "Value")
-            value = "" if inner is None else (inner.text or "").strip()
-        if group:
-            params[f"{group}.{name}"] = value
-        params.setdefault(name, value)
-    elif kind == "Group":
-        title = element.get("name") or element.get("type") or "Group"
-        for inner in element:
-            if local(inner) == "Param":
-                _read_params(inner, params, title)
+def _read_params(parent: _Element, params: dict[str, str], group: str) -> None:
+    for element in parent:
+        tag = element.tag
+        # As `local`, which takes a third of the time of reading a packet.
+        kind = tag[tag.rfind("}") + 1:] if isinstance(tag, str) else ""
+        if kind == "Param":
+            name = element.get("name", "")
+            value = element.get("value")
+            if value is None:
+                inner = _child(element, "Value")
+                value = "" if inner is None else (inner.text or "").strip()
+            if group:
+                params[f"{group}.{name}"] = value
+            params.setdefault(name, value)
+        elif kind == "Group" and not group:
+            _read_params(element, params, element.get("name") or element.get("type") or "Group")
 
 
 def read(notice: Notice) -> VOEvent:
