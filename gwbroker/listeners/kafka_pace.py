@@ -41,7 +41,7 @@ class Pace:
     that comes during it waits no longer. After it the lane rests so that it uses no more than
     its share of the time, in which this process, the ledger's one lock and the workers are
     free. With live traffic turns are 8 ms and the share is a third, without (for `QUIET`
-    seconds, as at a start where everything is old) 100 ms and nine tenths.
+    seconds, as at a start where everything is old) 100 ms and nine tenths, or ``alone``.
 
     Parameters
     ----------
@@ -49,17 +49,20 @@ class Pace:
         Length of a turn while there are live messages, in seconds.
     share : float
         Part of the time that it may use while there are live messages, up to 1.
+    alone : float
+        Part of the time that it may use while there are none, up to 1.
     crowded : callable, optional
         Tells whether so many jobs wait that more would hold up live ones; then the lane
         rests, for `PATIENCE` seconds at most.
     """
 
     def __init__(
-        self, turn: float = 0.008, share: float = 1 / 3,
+        self, turn: float = 0.008, share: float = 1 / 3, alone: float = 0.9,
         crowded: Callable[[], bool] | None = None,
     ) -> None:
         self.turn = turn
         self.share = share
+        self._share_alone = max(share, alone)
         self._crowded = crowded
         self._each = 0.001
         self._due = 0.0
@@ -118,5 +121,5 @@ class Pace:
         self._made += number
         self._last = now
         self._each += 0.2 * (seconds / number - self._each)
-        share = max(self.share, 0.9) if self.alone else self.share
+        share = self._share_alone if self.alone else self.share
         self._due = now + seconds * (1 / share - 1)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 
@@ -100,8 +101,9 @@ class KafkaReader:
         self._bulk = frozenset(bulk)
         self._tokens: TokenSource | None = None
         self._old = Pace(crowded=crowded)
-        # Live topics beside it are to feel it little, but it has to get through.
-        self._many = Pace(turn=0.05, share=0.9)
+        # Live topics beside it are to feel it little, but it has to get through; most of it is
+        # asked about and not kept, so that nobody else waits for it.
+        self._many = Pace(turn=0.05, share=0.9, alone=1.0)
         self._commits = Commits(self._committed)
         self._log = QuietLog(log)
 
@@ -271,8 +273,11 @@ class KafkaReader:
                 self._lanes.resume()
                 self.book.works("ledger")
                 became = kept if isinstance(kept, list) else notices
-                for notice, row in zip(notices, became, strict=True):
-                    self.book.count(notice.topic, row is not None)
+                seen = Counter(notice.topic for notice in notices)
+                left_out = Counter(notice.topic for notice, row in zip(
+                    notices, became, strict=True) if row is None)
+                for topic, number in seen.items():
+                    self.book.count(topic, number - left_out[topic], number)
                 return True
 
 

@@ -63,10 +63,10 @@ class TopicBook:
         self._log = QuietLog(log)
         self._write_at = 0.0
 
-    def count(self, topic: str, kept: bool) -> None:
-        """Count a message that the ledger has dealt with; its topic works."""
+    def count(self, topic: str, kept: int, seen: int = 1) -> None:
+        """Count messages that the ledger has dealt with, and those kept; their topic works."""
         row = self._topics.setdefault(topic, _Topic())
-        row.seen += 1
+        row.seen += seen
         row.kept += kept
         row.last_seen = time.time()
         if row.problem is not None:
