@@ -51,7 +51,7 @@ def ask(box: Outbox, subject: Subject) -> None:
 
 @task(queue="openmp", retries=3, time_limit=600)
 def annotate(event: int, notice: int, map_path: str, step: str | None = None) -> None:
-    """Store volumes, regions, dark pictures, view, galaxies or observability of a map.
+    """Store volumes, changes, region, view, dark pictures, galaxies or observability of a map.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def plot_volume(event: int, notice: int, map_path: str, theme: str = "light") ->
 
 
 def _volumes(subject: Subject, skymap: SkyMap) -> None:
-    """Note areas and volumes of the credible regions, and how the map differs from the last."""
+    """Note areas and volumes of the credible regions."""
     from ..skymap.regions import credible_areas
     from ..skymap.volume import Volume
 
@@ -127,6 +127,25 @@ def _volumes(subject: Subject, skymap: SkyMap) -> None:
             LEVELS, Volume(skymap).credible_volumes(list(LEVELS)), strict=True)}
     subject.keep_json("areas", {**made, "provenance": subject.provenance()}, made)
     subject.learn({key: value for key, value in made.items() if key.startswith("volume")})
+
+
+def _changes(subject: Subject, skymap: SkyMap) -> None:
+    """Note how the map differs from that of the notice before, if there is one."""
+    from ..skymap.compare import compare
+
+    before = subject.before()
+    if before is None:
+        return
+    found = compare(before.skymap(), skymap)
+    numbers = found.as_dict()
+    learnt = {"notice": before.notice, **{key: numbers[key] for key in (
+        "moved", "overlap", "old_90_under_new", "new_90_under_old")},
+        "area_90": [found.old.area_90, found.new.area_90],
+        "volume_90": [found.old_volume_90, found.new_volume_90],
+        "distmean": [found.old.distmean, found.new.distmean]}
+    subject.keep_json("changes", {**numbers, "provenance": {
+        **subject.provenance(), "old": before.provenance()}}, learnt)
+    subject.learn({"changes": learnt})
 
 
 def _finite(value: float) -> float | None:
@@ -237,7 +256,7 @@ def issued(subject: Subject) -> float:
 
 
 STEPS: Mapping[str, Callable[[Subject, SkyMap], None]] = {
-    "areas and volumes": _volumes, "region": _region, "view": _view,
+    "areas and volumes": _volumes, "changes": _changes, "region": _region, "view": _view,
     "dark pictures": _dark, "galaxies": _galaxies, "observability": _observability,
 }
 """What is made, in this order."""

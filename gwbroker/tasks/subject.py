@@ -69,6 +69,19 @@ class Subject:
         """Whether this map is the event's newest, and the event is not retracted."""
         return not self.retracted and self.row["facts"].get("skymap_notice") == self.notice
 
+    def before(self) -> Subject | None:
+        """Return the map of the last notice issued before this one's; None if it is the first."""
+        with read() as connection:
+            history = rows.history(connection, self.event)
+            places = {row["notice_id"]: _place(row) for row in history}
+            earlier = sorted((place, notice) for notice, place in places.items()
+                             if place < places[self.notice])
+            for _, notice in reversed(earlier):
+                found = rows.product_of(connection, self.event, notice, "skymap")
+                if found is not None:
+                    return Subject(self.event, notice, found["path"], self.row)
+        return None
+
     def skymap(self) -> SkyMap:
         """Read the map."""
         from ..skymap import fits
@@ -149,5 +162,10 @@ def note(
 
 def newest(history: Sequence[Mapping[str, Any]], notice: int, known: int | None) -> bool:
     """Tell whether a notice was issued after the one whose map stands, if any."""
-    issued = {row["notice_id"]: (row["issued"] or 0.0, row["revision"]) for row in history}
+    issued = {row["notice_id"]: _place(row) for row in history}
     return known is None or issued[notice] >= issued.get(known, (0.0, 0))
+
+
+def _place(row: Mapping[str, Any]) -> tuple[float, int]:
+    """Return what puts the notices about an event in the order in which they were issued."""
+    return row["issued"] or 0.0, row["revision"]

@@ -229,6 +229,35 @@ def test_an_older_notice_that_comes_late_changes_no_fact_and_is_not_annotated(
     assert late == {"skymap", "summary", "allsky", "zoom"}
 
 
+def test_a_map_is_compared_with_that_of_the_notice_issued_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(annotations, "STEPS", steps("changes"))
+    record(merger(localization=Cone(10.0, 20.0, 4.0, 0.9)), b"{1}", 10)
+    run_everything("localize", "plot", "coincide", "annotate")
+    first = event("S170817a")
+    assert "changes" not in first["facts"]
+    # One without a map, and one that was issued first of all and comes late.
+    record(merger(localization=None), b"{2}", 20)
+    record(merger(localization=Cone(190.0, -20.0, 4.0, 0.9)), b"{3}", 1)
+    record(merger(localization=Cone(11.0, 20.0, 2.0, 0.9)), b"{4}", 30)
+    run_everything("localize", "plot", "coincide", "annotate")
+    assert not dead()
+    row = event("S170817a")
+    told = row["facts"]["changes"]
+    assert told["notice"] == first["notices"][0]
+    assert told["moved"] == pytest.approx(np.cos(np.radians(20)), rel=0.1)
+    assert told["area_90"] == [first["facts"]["area_90"], row["facts"]["area_90"]]
+    assert told["distmean"] == [None, None]
+    assert told["overlap"] > 100
+    assert 0.9 < told["old_90_under_new"] <= 1
+    (product,) = [p for p in row["products"] if p["kind"] == "changes"]
+    assert product["notice"] == row["notices"][-1]
+    stored = json.loads((products.folder() / product["path"]).read_text())
+    assert stored["provenance"]["old"]["notice"] == told["notice"]
+    assert stored["new"]["area_90"] == told["area_90"][1]
+
+
 def test_a_catalogue_that_is_gone_keeps_nothing_else_from_being_made(
     configured: None, monkeypatch: pytest.MonkeyPatch, environment: pytest.MonkeyPatch,
 ) -> None:
