@@ -12,7 +12,7 @@ from ..notice import Notice
 from ..report import Localization, Report, Role
 from ..streams import scimma, voevent
 from ..streams.gcn import CLASSIC
-from ..streams.subject import names_of_packet
+from ..streams.subject import clean, names_of_packet
 from ..streams.voevent import VOEvent
 from . import place
 from .containment import TABLE
@@ -93,7 +93,7 @@ def read(
     localization = locate(packet, fields, rule)
     where = _position(packet, Fields({}))
     extra = dict(more(packet, fields)) if more else {}
-    number = names[0].partition(":")[2] if names[0] != packet.ivorn else ""
+    number = names[0].partition(":")[2] if names[0] != clean(packet.ivorn) else ""
     return Report(
         kind=rule.kind,
         name=f"{rule.label} {number}".strip() if number else _fragment(packet.ivorn),
@@ -116,7 +116,7 @@ def read(
 
 
 def _fragment(ivorn: str) -> str:
-    return (ivorn.partition("#")[2] or ivorn)[-120:]
+    return clean(ivorn.partition("#")[2])[-120:] or clean(ivorn)[-120:]
 
 
 def role_of(packet: VOEvent, kind: NoticeType | None) -> Role:

@@ -267,3 +267,11 @@ def test_mutated_xml_never_raises_anything_but_a_notice_error(changes):
 def test_odd_numbers_in_a_packet_do_no_harm(old, new):
     notice = Notice(XML.replace(old, new), topic="voevent")
     assert identify(notice).subject == other_voevents.read_any(notice).identifiers[0]
+
+
+@pytest.mark.parametrize(("ivorn", "name"), [
+    ("-\x7f", "-"), ("ivo://a/b#\x7f", "ivo://a/b#"), ("ivo://a/b#c\x85d", "c d"),
+    ("ivo://a\x7f:7/b", "ivo://a :7/b")])
+def test_an_ivorn_with_control_characters_gives_a_name_that_can_be_shown(ivorn: str, name: str):
+    packet = f'<VOEvent ivorn="{ivorn}" role="test"/>'.encode()
+    assert other_voevents.read_any(Notice(packet, topic="voevent")).name == name
