@@ -111,9 +111,11 @@ def choose(notice: Notice) -> list[Choice]:
 
     A handler whose wish cannot be found out, because the notice cannot be read or
     because its ``where`` fails, is returned with the reason: that job is dead, and
-    can be retried when the reason is gone.
+    can be retried when the reason is gone. What is not the whole message nobody gets.
     """
     chosen: list[Choice] = []
+    if notice.incomplete:
+        return chosen
     for registration in _interested(notice.topic):
         again = registration.where is not None
         try:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from . import batches, dispatch
 from .batches import Match
-from .errors import LedgerError
-from .jobs import outbox
+from .conf import settings
+from .errors import LedgerError, NoticeError
+from .jobs import current_notice, outbox, task
 from .ledger import notices as rows
 from .ledger.jobs import Draft
 from .ledger.notices import Kept
@@ -62,24 +65,67 @@ def _keep_only(notice: Notice, problem: str) -> list[Kept | None]:
     with outbox() as box:
         kept: list[Kept | None] = [*rows.keep(box.connection, [notice], [None])]
         if kept[0] is not None and kept[0].new:
-            # Once for the same bytes; a handler may have had them over another road.
-            name = f"{__name__}.accept"
-            box.add([Draft(name, "general", kept[0].root, key=f"{kept[0].root}:{name}",
-                           error=problem)])
+            box.add([_hindered(kept[0].root, problem)])
     return kept
+
+
+AGAIN = f"{__name__}.accept"
+"""What the dead job of a notice is called that could only be kept."""
+
+
+def _hindered(root: int, problem: str) -> Draft:
+    # Once for the same bytes; a handler may have had them over another road.
+    return Draft(AGAIN, "general", root, key=f"{root}:{AGAIN}", error=problem)
+
+
+def hindrance(notice: Notice) -> str | None:
+    """Tell why a notice can only be kept, before anything in it is read; None if it can be read."""
+    size, most = len(notice.payload), settings().max_message
+    if notice.incomplete:
+        return f"it is not whole: {notice.incomplete}"
+    if size > most:
+        return (f"its {size:,} bytes are more than max_message in the settings ({most:,}): raise "
+                "that, then `gwbroker jobs retry`")
+    return notice.doubtful
+
+
+@task(name=AGAIN, retries=0)
+def dispatch_again() -> None:
+    """Choose handlers for a notice that could only be kept, when its dead job is retried.
+
+    Raises
+    ------
+    NoticeError
+        If it is not whole, or still too large.
+    """
+    notice = current_notice()
+    problem = hindrance(notice)
+    # Who retries it is content to do without what could not be read beside the payload.
+    if problem and problem != notice.doubtful:
+        raise NoticeError("payload", notice.payload[:40], problem)
+    wish = _Wish(notice, dispatch.choose(notice), identify(notice).identifier)
+    number = notice.id or 0
+    with outbox() as box:
+        if wish.identifier is not None:
+            rows.identify(box.connection, number, wish.identifier)
+        box.add(_drafts(box.connection, [(wish, Kept(number, number, new=True))]))
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """A notice, who wants it, and what the sender calls it."""
+    """A notice, who wants it, what the sender calls it, and why it can only be kept."""
 
     notice: Notice
     choices: list[dispatch.Choice]
     identifier: str | None
+    problem: str | None = None
 
 
 def _read(notice: Notice) -> _Wish | None:
     """Find out all that is to be known before a notice is kept; None if it need not be."""
+    problem = hindrance(notice)
+    if problem:
+        return _Wish(notice, [], None, problem)
     choices = dispatch.choose(notice)
     wanted = choices or notice.source == "replay" or not dispatch.is_bulk(notice.topic)
     wish = _Wish(notice, choices, identify(notice).identifier) if wanted else None
@@ -95,28 +141,33 @@ def _accept(notices: Sequence[Notice]) -> list[Kept | None]:
     # Reading comes before the transaction, which holds the one lock that all share.
     wishes = {place: wish for place, notice in enumerate(notices)
               if (wish := _read(notice)) is not None}
-    result: list[Kept | None] = [None] * len(notices)
     if not wishes:
-        return result
+        return [None] * len(notices)
     with outbox() as box:
         kept = rows.keep(box.connection, [wish.notice for wish in wishes.values()],
                          [wish.identifier for wish in wishes.values()])
-        found: dict[str, tuple[Registration, list[Match]]] = {}
-        drafts: list[Draft] = []
-        for (place, wish), row in zip(wishes.items(), kept, strict=True):
-            result[place] = row
-            if not row.new:
-                continue
-            single = [c for c in wish.choices if c.registration.batch is None]
-            if single:
-                drafts += dispatch.drafts(wish.notice, row.root, single)
-            for choice in wish.choices:
-                if choice.registration.batch is not None:
-                    _, matches = found.setdefault(
-                        choice.registration.name, (choice.registration, []))
-                    matches.append(Match(
-                        row.root, row.first, dispatch.priority(wish.notice), choice.error))
-        for registration, matches in found.values():
-            drafts += batches.drafts(box.connection, registration, matches)
-        box.add(drafts)
-    return result
+        result = dict(zip(wishes, kept, strict=True))
+        box.add(_drafts(box.connection, zip(wishes.values(), kept, strict=True)))
+    return [result.get(place) for place in range(len(notices))]
+
+
+def _drafts(connection: Connection, arrived: Iterable[tuple[_Wish, Kept]]) -> list[Draft]:
+    """Return the jobs that notices make which are in the ledger now."""
+    found: dict[str, tuple[Registration, list[Match]]] = {}
+    drafts: list[Draft] = []
+    for wish, row in arrived:
+        if not row.new:
+            continue
+        if wish.problem:
+            drafts.append(_hindered(row.root, wish.problem))
+        single = [c for c in wish.choices if c.registration.batch is None]
+        if single:
+            drafts += dispatch.drafts(wish.notice, row.root, single)
+        for choice in wish.choices:
+            if choice.registration.batch is not None:
+                _, matches = found.setdefault(choice.registration.name, (choice.registration, []))
+                matches.append(Match(
+                    row.root, row.first, dispatch.priority(wish.notice), choice.error))
+    for registration, matches in found.values():
+        drafts += batches.drafts(connection, registration, matches)
+    return drafts

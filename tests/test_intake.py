@@ -66,7 +66,6 @@ def all_notices() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("topic", "payload"), [
     ("voevent", PACKET), ("igwn.gwalert", b'{"superevent_id": "S1", "alert_type": "INITIAL"}'),
     ("gcn.circulars", b'{"circularId": 1}'), ("igwn.cbc_gstlal", b'{"uid": "G1"}')])
-@pytest.mark.usefixtures("sqlite")
 def test_what_a_message_was_read_into_is_forgotten_once_it_is_kept(topic: str, payload: bytes):
     notice = message(payload, topic, 1)
     accept([notice])
@@ -74,7 +73,6 @@ def test_what_a_message_was_read_into_is_forgotten_once_it_is_kept(topic: str, p
     # A stream that keeps what it has read under another name would be found here.
     held = {name for name in notice.__dict__ if name.startswith("_")}
     assert held <= {"_identity", "_issued"}
-
 
 
 def by_handler() -> dict[str, int]:

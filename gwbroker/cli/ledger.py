@@ -102,8 +102,7 @@ def check(sample: int | None, json_: bool) -> None:
     dispatch.load()
     for module in MODULES:
         importlib.import_module(module)
-    plan = integrity.Plan(products.folder(), {*callees, "gwbroker.intake.accept"}, sample,
-                          Progress())
+    plan = integrity.Plan(products.folder(), set(callees), sample, Progress())
     found = []
     try:
         for problem in integrity.examine(plan):

@@ -25,6 +25,11 @@ READ_AHEAD: dict[Lane, dict[str, Any]] = {
 """How far each lane of a reader reads ahead of what it has handed over."""
 
 
+def largest() -> int:
+    """Return how many bytes an answer of Kafka, or a message in it when unpacked, may have."""
+    return max(4 * settings().max_message, 64 * MiB)
+
+
 def client_config(
     cluster: KafkaCluster, oauth_cb: Callable[[object], tuple[str, float]] | None = None,
 ) -> dict[str, Any]:
@@ -74,8 +79,8 @@ def consumer_config(
     """Return librdkafka's settings for reading a cluster, secrets included.
 
     Kafka cannot be asked to leave out a message because it is large. What bounds our memory
-    is the largest answer that is taken at all: four times ``max_message``, at least 64 MiB.
-    A message that comes within it is kept whole, whatever its size.
+    is the largest answer that is taken at all (`largest`). A message that comes within it is
+    kept whole, whatever its size.
 
     Parameters
     ----------
@@ -103,7 +108,7 @@ def consumer_config(
         # second, so that a lane that reads ahead by 500 messages would get 500 a second.
         "fetch.queue.backoff.ms": 10,
         "fetch.max.bytes": answer,
-        "receive.message.max.bytes": max(4 * settings().max_message, 64 * MiB),
+        "receive.message.max.bytes": largest(),
         **ahead,
         **cluster.options,
     }

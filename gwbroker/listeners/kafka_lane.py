@@ -6,6 +6,8 @@ backlog on one hides what is live on the others. A reader therefore has several 
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -23,12 +25,19 @@ from confluent_kafka import (
 
 from ..conf import KafkaCluster
 from ..errors import GWBrokerError
-from ..notice import Notice
+from ..notice import DOUBTFUL, INCOMPLETE, Notice
 from .kafka_commits import Place
 from .kafka_config import Lane as LaneName
-from .kafka_config import consumer_config
+from .kafka_config import consumer_config, largest
 from .kafka_token import TokenCallback
 from .quiet import QuietFilter
+
+HEAD = 64 * 1024
+"""Bytes that are kept of a message that is too large to be kept."""
+
+_error_pending = ctypes.pythonapi.PyErr_Occurred
+_error_pending.restype = ctypes.c_void_p
+"""Called, it raises what a function in C has left behind."""
 
 
 class KafkaReaderError(GWBrokerError):
@@ -192,14 +201,38 @@ def whence(message: Message) -> tuple[str, int, int]:
 
 
 def notice_of(message: Message, source: str, received: datetime) -> Notice:
-    """Wrap a message in a notice: its bytes, as they are, and what Kafka says of it."""
+    """Wrap a message in a notice: its bytes, as they are, and what Kafka says of it.
+
+    Of one that is larger than any answer of Kafka may be, because it was compressed, only the
+    beginning is taken, and a header says so.
+    """
     kind, milliseconds = message.timestamp()
-    headers: Any = message.headers() or ()
     sent = None if kind == TIMESTAMP_NOT_AVAILABLE else _moment(milliseconds)
+    headers, payload = _headers(message), _bytes(message.value())
+    if len(payload) > largest():
+        digest = hashlib.sha256(payload).hexdigest()
+        headers = (*headers, (INCOMPLETE, (
+            f"the message has {len(payload):,} bytes, of which the first {HEAD:,} are kept; its "
+            f"SHA-256 is {digest}; it was compressed on its way, and more than {largest():,} "
+            "are not kept (four times max_message)").encode()))
+        payload = payload[:HEAD]
     return Notice(
-        payload=_bytes(message.value()), source=source, topic=message.topic() or "",
+        payload=payload, source=source, topic=message.topic() or "",
         partition=message.partition(), offset=message.offset(), received=received, sent=sent,
-        headers=tuple((name, _bytes(value)) for name, value in headers))
+        headers=headers)
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    try:
+        found: Any = message.headers()
+        if found:
+            # confluent-kafka returns a list with an error pending when the name of a header is
+            # not UTF-8; it would come up at any later place. What is in the list is not touched.
+            _error_pending()
+    except (UnicodeDecodeError, SystemError):
+        return ((DOUBTFUL, b"a Kafka header of it has a name that is not UTF-8, so that none can "
+                           b"be read; `gwbroker jobs retry` handles it without headers"),)
+    return tuple((name, _bytes(value)) for name, value in found or ())
 
 
 def _bytes(value: str | bytes | None) -> bytes:
