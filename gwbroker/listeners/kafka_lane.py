@@ -60,7 +60,7 @@ class Lane:
     on_error : callable
         Told errors of the client itself.
     refuse : callable
-        Gets what came instead of a message: topic, partition, error.
+        Gets what came instead of a message: topic, partition, offset, error.
     answered : callable
         Told how a commit went: the error of all, and the offsets with each its own.
 
@@ -73,7 +73,7 @@ class Lane:
     def __init__(
         self, source: str, cluster: KafkaCluster, name: LaneName, token: TokenCallback | None,
         on_error: Callable[[KafkaError], None],
-        refuse: Callable[[str | None, int | None, KafkaError], None],
+        refuse: Callable[[str | None, int | None, int | None, KafkaError], None],
         answered: Callable[[KafkaError | None, list[TopicPartition]], None],
     ) -> None:
         self.next: dict[Place, int | None] = {}
@@ -123,7 +123,7 @@ class Lane:
             # One that was under way when its partition was dropped comes again elsewhere.
             return (message.topic(), message.partition()) in self.next
         if error.code() != KafkaError._PARTITION_EOF:
-            self._refuse(message.topic(), message.partition(), error)
+            self._refuse(message.topic(), message.partition(), message.offset(), error)
         return False
 
     def pause(self) -> None:

@@ -80,6 +80,7 @@ class Places:
         self._aside: dict[str, float] = {}
         self._since: dict[str, float] = {}
         self._at_start: set[Place] | None = None
+        self._held: set[Place] = set()
 
     def refresh(self) -> None:
         """Look for new topics and partitions, if it is time to."""
@@ -117,11 +118,27 @@ class Places:
         self._lanes.drop([place for place in self._lanes.places() if place[0] == topic])
         self._aside[topic] = time.monotonic() + seconds
 
+    def hold(self, place: Place) -> None:
+        """Stop reading a partition until it is released."""
+        self._lanes.drop([place])
+        self._held.add(place)
+
+    def release(self, place: Place, offset: int) -> None:
+        """Read a partition again, from an offset."""
+        self._held.discard(place)
+        self._give([TopicPartition(*place, offset)])
+
+    def _give(self, places: list[TopicPartition]) -> None:
+        many = [place for place in places if place.topic in self._bulk]
+        if many:
+            self._lanes.open("bulk").assign(many)
+        self._lanes.live.assign([place for place in places if place.topic not in self._bulk])
+
     def _fresh(self, found: Mapping[str, Any], now: float) -> list[TopicPartition]:
         for topic, until in list(self._aside.items()):
             if now >= until:
                 del self._aside[topic]
-        known = self._lanes.places()
+        known = self._lanes.places() | self._held
         return [
             TopicPartition(topic, partition)
             for topic in sorted(self._topics & found.keys())
@@ -169,10 +186,7 @@ class Places:
             usable.append(place)
         # Or a restart before the first message would skip what came in between.
         self._lanes.commits.add({(p.topic, p.partition): p.offset for p in fixed})
-        many = [place for place in usable if place.topic in self._bulk]
-        if many:
-            self._lanes.open("bulk").assign(many)
-        live.assign([place for place in usable if place.topic not in self._bulk])
+        self._give(usable)
         self._since.update({place.topic: time.monotonic() for place in usable})
         if usable:
             log.info("%s: now also reads %s", self._book.source,

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ..conf import KafkaCluster
 from ..errors import LedgerUnavailable
@@ -29,12 +29,14 @@ from ..ledger.topics import Progress
 from ..notice import Notice, utcnow
 from .kafka_commits import Commits, Place
 from .kafka_config import Lane as LaneName
+from .kafka_config import consumer_config
 from .kafka_lane import KafkaReaderError, Lane, notice_of, whence
 from .kafka_lanes import Lanes
 from .kafka_pace import BEHIND, MOST, NEAR, Pace
 from .kafka_places import Places
 from .kafka_token import TokenCallback, TokenSource, token_source
 from .kafka_topics import TopicBook
+from .kafka_unreadable import UNREADABLE, Unreadable
 from .quiet import QuietLog
 
 __all__ = ["KafkaReader", "KafkaReaderError"]
@@ -124,6 +126,9 @@ class KafkaReader:
             stack.callback(self._lanes.close)
             self._places = Places(
                 self.cluster, self.topics, self._share, self._bulk, self._lanes, self.book)
+            self._unreadable = Unreadable(self.source, self._searcher, self._places, self.book,
+                                          self._keep_notices, self._commits)
+            stack.callback(self._unreadable.close)
             while not self.should_stop():
                 self._turn()
             self.book.flush()
@@ -147,6 +152,11 @@ class KafkaReader:
         callback = TokenCallback(self._tokens) if self._tokens is not None else None
         return Lane(self.source, self.cluster, name, callback, self._on_error, self._refuse,
                     self._commits.answered)
+
+    def _searcher(self) -> Consumer:
+        callback = TokenCallback(self._tokens) if self._tokens is not None else None
+        return Consumer({**consumer_config(self.cluster, callback, "old"),
+                         "enable.partition.eof": True})
 
     def _on_error(self, error: KafkaError) -> None:
         said = f"{error.name()}: {error.str()}"
@@ -175,11 +185,16 @@ class KafkaReader:
         if self._commits.waiting > SLOW:
             self.book.fails("commit", "no answer to a commit of offsets for some seconds")
 
-    def _refuse(self, topic: str | None, partition: int | None, error: KafkaError) -> None:
+    def _refuse(
+        self, topic: str | None, partition: int | None, offset: int | None, error: KafkaError,
+    ) -> None:
         if error.fatal():
             raise KafkaReaderError(f"{self.source}: {error.str()}")
         if topic is None:
             self.book.fails("cluster", f"{error.name()}: {error.str()}")
+            return
+        if error.code() in UNREADABLE and partition is not None and (offset or 0) >= 0:
+            self._unreadable.refused((topic, partition), offset or 0, error)
             return
         if error.code() in _GONE and partition is not None:
             # Deleted; it is read anew, from where we were, if it comes again.
@@ -195,6 +210,7 @@ class KafkaReader:
             self._look_at_token(self._tokens)
         self._commit()
         self._places.refresh()
+        self._unreadable.turn()
         live, old, bulk = self._lanes.live, self._lanes.old, self._lanes.bulk
         wait = 0.5
         if old is not None and old.next:
@@ -254,7 +270,9 @@ class KafkaReader:
 
     def _keep(self, batch: list[Message]) -> bool:
         now = utcnow()
-        notices = [notice_of(message, self.source, now) for message in batch]
+        return self._keep_notices([notice_of(message, self.source, now) for message in batch])
+
+    def _keep_notices(self, notices: list[Notice]) -> bool:
         pause = 0.2
         while True:
             try:

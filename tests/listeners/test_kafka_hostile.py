@@ -28,7 +28,8 @@ def kafka() -> Iterator[MockKafka]:
 def publish(kafka: MockKafka, codec: str, *payloads: bytes, partition: int = 0) -> None:
     """Publish messages together, packed."""
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "compression.codec": codec,
-                         "message.max.bytes": 1_000_000_000, "linger.ms": 200})
+                         "message.max.bytes": 1_000_000_000, "batch.size": 1_000_000_000,
+                         "linger.ms": 300})
     for payload in payloads:
         producer.produce("a", payload, partition=partition)
     assert producer.flush(60) == 0
@@ -81,3 +82,51 @@ def test_a_message_of_exactly_the_largest_size_is_kept_whole(
         poll(lambda: reading.kept, 60, "it is kept")
     assert len(reading.kept[0].payload) == largest()
     assert not reading.kept[0].incomplete
+
+
+def assert_left_out(notice: Notice, first: int, end: int) -> None:
+    """Check that a notice stands for the messages from an offset up to another."""
+    assert notice.offset == first
+    assert f"offsets {first} to {end - 1} are left out" in (notice.incomplete or "")
+    assert b"offsets" in notice.payload
+
+
+@pytest.mark.parametrize("together", [1, 2, 37])
+def test_messages_that_cannot_be_unpacked_are_left_out_and_those_behind_them_flow(
+    kafka: MockKafka, together: int,
+) -> None:
+    bomb = b"0" * (largest() + 1)
+    publish(kafka, "none", b"before", b"before too")
+    publish(kafka, "zstd", bomb, *(b"%d" % n for n in range(together - 1)))
+    publish(kafka, "zstd", b"after", b"after too")
+    # Other partitions do not wait for it.
+    publish(kafka, "none", *(b"%d" % n for n in range(1000, 1100)), partition=1)
+    with Reading(kafka.bootstrap_servers, "a") as reading:
+        reading.wait(2 + 1 + 2 + 100, 60)
+        reading.wait_well()
+        publish(kafka, "none", b"new")
+        reading.wait(106)
+    first = [n for n in reading.kept if n.partition == 0]
+    assert [n.payload for n in first if not n.incomplete] == [
+        b"before", b"before too", b"after", b"after too", b"new"]
+    (left_out,) = [n for n in first if n.incomplete]
+    assert_left_out(left_out, 2, 2 + together)
+    assert any("cannot be read" in (error or "") for _, error in reading.said)
+    # What comes next time begins behind it.
+    with Reading(kafka.bootstrap_servers, "a") as reading:
+        reading.wait_well()
+        publish(kafka, "none", b"newer")
+        assert reading.wait(1) == [b"newer"]
+
+
+def test_messages_that_cannot_be_unpacked_at_the_end_of_a_partition_are_left_out_too(
+    kafka: MockKafka,
+) -> None:
+    publish(kafka, "zstd", b"0" * (largest() + 1))
+    with Reading(kafka.bootstrap_servers, "a") as reading:
+        reading.wait(1, 60)
+        reading.wait_well()
+        publish(kafka, "none", b"new")
+        reading.wait(2)
+    assert_left_out(reading.kept[0], 0, 1)
+    assert reading.kept[1].payload == b"new"
