@@ -127,6 +127,10 @@ class KafkaClient:
         return {p.partition: p.offset for p in found.topic_partitions
                 if p.topic == topic and p.offset >= 0}
 
+    def forget_offsets(self, group: str) -> None:
+        """Forget what a group has committed, as Kafka does some days after the last commit."""
+        _done(lambda: self._admin().delete_consumer_groups([group]))
+
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the offset after the last message of each partition."""
         partitions = self._admin().list_topics(topic, timeout=10).topics[topic].partitions

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .engine import clock
@@ -69,6 +69,13 @@ def listing(connection: Connection) -> list[dict[str, Any]]:
     now = _now(connection)
     query = select(topics).order_by(topics.c.source, topics.c.topic)
     return [{**row, "age": now - row["updated"]} for row in connection.execute(query).mappings()]
+
+
+def known(connection: Connection, source: str) -> set[str]:
+    """Return the topics of a cluster, as ``kafka.gcn``, of which any of its readers has read."""
+    return set(connection.execute(select(topics.c.topic).where(
+        or_(topics.c.source == source, topics.c.source.startswith(f"{source}.", autoescape=True)),
+        topics.c.seen > 0)).scalars())
 
 
 def _now(connection: Connection) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .. import dispatch
 from ..conf import KafkaCluster, settings
+from ..errors import LedgerError
 from ..intake import accept
 from ..ledger import topics as rows
 from ..ledger.engine import read, write
@@ -38,6 +39,16 @@ def _note(source: str, progress: Sequence[rows.Progress]) -> None:
         rows.note(connection, source, progress)
 
 
+def _known(reader: str, asked: set[str]) -> set[str]:
+    """Return the topics of which a reader has read something before."""
+    try:
+        with read() as connection:
+            return rows.known(connection, reader)
+    except LedgerError:
+        # What is read again is recognised; what is left out is lost.
+        return asked
+
+
 def _add(name: str, cluster: KafkaCluster, index: int) -> None:
     source = f"kafka.{name}"
 
@@ -45,10 +56,11 @@ def _add(name: str, cluster: KafkaCluster, index: int) -> None:
         if cluster.group_looks_random:
             log.warning("%s: the group_id %s looks random: a new one for each start would read "
                         "everything again, or lose what came meanwhile", source, cluster.group_id)
+        asked = topics(cluster)
         KafkaReader(
-            source, cluster, topics(cluster), accept, self.is_aborted, self.say,
+            source, cluster, asked, accept, self.is_aborted, self.say,
             share=(index, cluster.readers), bulk=dispatch.bulk_topics(),
-            crowded=_crowded, note=_note).run()
+            crowded=_crowded, note=_note, known=lambda: _known(source, asked)).run()
 
     listen.__doc__ = f"Listen to the Kafka cluster {name}."
     listener = cluster.reader_names(source)[index]

@@ -24,11 +24,11 @@ from confluent_kafka import (
 )
 
 from ..conf import KafkaCluster
-from ..errors import GWBrokerError
 from ..notice import DOUBTFUL, INCOMPLETE, Notice
 from .kafka_commits import Place
 from .kafka_config import Lane as LaneName
 from .kafka_config import consumer_config, largest
+from .kafka_errors import KafkaReaderError
 from .kafka_token import TokenCallback
 from .quiet import QuietFilter
 
@@ -38,10 +38,6 @@ HEAD = 64 * 1024
 _error_pending = ctypes.pythonapi.PyErr_Occurred
 _error_pending.restype = ctypes.c_void_p
 """Called, it raises what a function in C has left behind."""
-
-
-class KafkaReaderError(GWBrokerError):
-    """A Kafka client cannot go on."""
 
 
 class Lane:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaException, TopicPartition
 
 from ..conf import KafkaCluster
 from .kafka_commits import Place
+from .kafka_identity import Identity
 from .kafka_lanes import Lanes
 from .kafka_topics import TopicBook
 
@@ -61,11 +62,16 @@ class Places:
         Who read.
     book : TopicBook
         Told of problems.
+    identity : Identity
+        Tells which topics were made anew.
+    known : callable
+        Returns the topics of which something was read in earlier runs.
     """
 
     def __init__(
         self, cluster: KafkaCluster, topics: frozenset[str], share: tuple[int, int],
-        bulk: frozenset[str], lanes: Lanes, book: TopicBook,
+        bulk: frozenset[str], lanes: Lanes, book: TopicBook, identity: Identity,
+        known: Callable[[], Collection[str]],
     ) -> None:
         self.committed: dict[Place, int] = {}
         self._cluster = cluster
@@ -74,6 +80,8 @@ class Places:
         self._bulk = bulk
         self._lanes = lanes
         self._book = book
+        self._identity = identity
+        self._known = known
         self._refresh_at = 0.0
         self._others_at = time.monotonic() + OTHERS
         self._aliens: float | None = None
@@ -81,6 +89,7 @@ class Places:
         self._since: dict[str, float] = {}
         self._at_start: set[Place] | None = None
         self._held: set[Place] = set()
+        self._expired: set[Place] = set()
 
     def refresh(self) -> None:
         """Look for new topics and partitions, if it is time to."""
@@ -102,8 +111,12 @@ class Places:
                 self._book.topic_fails(topic, error.str())
         self._book.missing(set(self._topics - found.keys()))
         if self._at_start is None:
-            self._at_start = {(topic, partition) for topic in self._topics & found.keys()
+            # What was read in an earlier run is not new, though its offset may be forgotten.
+            new = (self._topics & found.keys()) - set(self._known())
+            self._at_start = {(topic, partition) for topic in new
                               for partition in found[topic].partitions}
+        self._leave(self._topics - found.keys())
+        self._begin_anew(self._identity.changed(self._topics & found.keys()))
         fresh = self._fresh(found, now)
         if fresh and not self._assign(fresh):
             return
@@ -117,6 +130,24 @@ class Places:
         """Stop reading a topic for a while, then try it again."""
         self._lanes.drop([place for place in self._lanes.places() if place[0] == topic])
         self._aside[topic] = time.monotonic() + seconds
+
+    def _leave(self, gone: Collection[str]) -> None:
+        """Read topics no more that are not there; they may come again as others."""
+        places = [place for place in self._lanes.places() if place[0] in gone]
+        self._lanes.drop(places)
+        for place in places:
+            self.committed.pop(place, None)
+            self._at_start = (self._at_start or set()) - {place}
+            log.info("%s: topic %s is not there any more", self._book.source, place[0])
+
+    def _begin_anew(self, topics: Collection[str]) -> None:
+        """Read topics from their beginning that were deleted and made anew."""
+        places = [place for place in self._lanes.places() if place[0] in topics]
+        self._leave(topics)
+        if places:
+            log.warning("%s: deleted and made anew, and read from the beginning: %s",
+                        self._book.source, ", ".join(sorted(topics)))
+            self._give([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
 
     def hold(self, place: Place) -> None:
         """Stop reading a partition until it is released."""
@@ -194,7 +225,11 @@ class Places:
         return True
 
     def _look_for_others(self, now: float) -> None:
-        """Notice when the offsets of our group move and it was not us."""
+        """Notice when the offsets of our group move and it was not us.
+
+        Kafka forgets those of a topic on which nothing comes for a week; then they are
+        committed again.
+        """
         self._others_at = now + OTHERS
         live = self._lanes.live
         if not self._lanes.commits.idle:
@@ -207,10 +242,20 @@ class Places:
         except KafkaException as e:
             log.debug("%s: no answer about offsets: %s", self._book.source, e.args[0].str())
             return
+        expired: dict[Place, int] = {}
         for place in known:
-            if place.error is None and place.offset != self.committed[place.topic, place.partition]:
+            ours = self.committed[place.topic, place.partition]
+            if place.error is not None or place.offset == ours:
+                continue
+            if place.offset < 0:
+                expired[place.topic, place.partition] = ours
+            else:
                 self._aliens = now
                 self.committed[place.topic, place.partition] = place.offset
+        # Twice, because one that is made anew begins without, too, and that is noticed soon.
+        self._lanes.commits.add({place: at for place, at in expired.items()
+                                 if place in self._expired})
+        self._expired = set(expired)
         if self._aliens is None:
             return
         if now - self._aliens > ALIEN:

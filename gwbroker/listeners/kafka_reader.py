@@ -15,13 +15,13 @@ have a lane with large turns.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from ..conf import KafkaCluster
 from ..errors import LedgerUnavailable
@@ -29,30 +29,24 @@ from ..ledger.topics import Progress
 from ..notice import Notice, utcnow
 from .kafka_commits import Commits, Place
 from .kafka_config import Lane as LaneName
-from .kafka_config import consumer_config
-from .kafka_lane import KafkaReaderError, Lane, notice_of, whence
+from .kafka_config import client_config, consumer_config
+from .kafka_errors import GONE, Errors, KafkaReaderError, explain
+from .kafka_identity import Identity
+from .kafka_lane import Lane, notice_of, whence
 from .kafka_lanes import Lanes
 from .kafka_pace import BEHIND, MOST, NEAR, Pace
 from .kafka_places import Places
 from .kafka_token import TokenCallback, TokenSource, token_source
 from .kafka_topics import TopicBook
 from .kafka_unreadable import UNREADABLE, Unreadable
-from .quiet import QuietLog
 
 __all__ = ["KafkaReader", "KafkaReaderError"]
-
-log = logging.getLogger(__name__)
 
 SLOW = 5.0
 """Seconds without an answer after which a commit is told as trouble."""
 
 RETRY = 15.0
 """Seconds after which a topic that could not be read is tried again."""
-
-_TOLD = (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION,
-         KafkaError.SASL_AUTHENTICATION_FAILED)
-_GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC,
-         KafkaError._UNKNOWN_PARTITION)
 
 
 class KafkaReader:
@@ -82,6 +76,9 @@ class KafkaReader:
         Tells whether so many jobs wait that a backlog had better do so too.
     note : callable, optional
         Writes what is known of the topics: the reader's name and rows.
+    known : callable, optional
+        Returns the topics of which something was read in earlier runs; on them ``start =
+        "latest"`` means nothing any more.
     """
 
     def __init__(
@@ -91,6 +88,7 @@ class KafkaReader:
         share: tuple[int, int] = (0, 1), bulk: Collection[str] = (),
         crowded: Callable[[], bool] | None = None,
         note: Callable[[str, Sequence[Progress]], object] = lambda source, rows: None,
+        known: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self.source = source
         self.cluster = cluster
@@ -99,6 +97,7 @@ class KafkaReader:
         self.should_stop = should_stop
         name = source if share[0] == 0 else f"{source}.{share[0] + 1}"
         self.book = TopicBook(name, self.topics, say, note)
+        self._known = known
         self._share = share
         self._bulk = frozenset(bulk)
         self._tokens: TokenSource | None = None
@@ -107,7 +106,8 @@ class KafkaReader:
         # asked about and not kept, so that nobody else waits for it.
         self._many = Pace(turn=0.05, share=0.9, alone=1.0)
         self._commits = Commits(self._committed)
-        self._log = QuietLog(log)
+        self._errors = Errors(
+            source, self.book, lambda: self._tokens is not None and bool(self._tokens.trouble()))
 
     def run(self) -> None:
         """Read until `should_stop`.
@@ -124,8 +124,11 @@ class KafkaReader:
                     return
             self._lanes = Lanes(self._client, self._commits)
             stack.callback(self._lanes.close)
-            self._places = Places(
-                self.cluster, self.topics, self._share, self._bulk, self._lanes, self.book)
+            identity = Identity(lambda: AdminClient(
+                client_config(self.cluster, self._token_callback())))
+            stack.callback(identity.close)
+            self._places = Places(self.cluster, self.topics, self._share, self._bulk, self._lanes,
+                                  self.book, identity, self._known)
             self._unreadable = Unreadable(self.source, self._searcher, self._places, self.book,
                                           self._keep_notices, self._commits)
             stack.callback(self._unreadable.close)
@@ -148,26 +151,16 @@ class KafkaReader:
         else:
             self.book.works("token")
 
+    def _token_callback(self) -> TokenCallback | None:
+        return TokenCallback(self._tokens) if self._tokens is not None else None
+
     def _client(self, name: LaneName) -> Lane:
-        callback = TokenCallback(self._tokens) if self._tokens is not None else None
-        return Lane(self.source, self.cluster, name, callback, self._on_error, self._refuse,
-                    self._commits.answered)
+        return Lane(self.source, self.cluster, name, self._token_callback(), self._errors,
+                    self._refuse, self._commits.answered)
 
     def _searcher(self) -> Consumer:
-        callback = TokenCallback(self._tokens) if self._tokens is not None else None
-        return Consumer({**consumer_config(self.cluster, callback, "old"),
+        return Consumer({**consumer_config(self.cluster, self._token_callback(), "old"),
                          "enable.partition.eof": True})
-
-    def _on_error(self, error: KafkaError) -> None:
-        said = f"{error.name()}: {error.str()}"
-        if error.fatal():
-            raise KafkaReaderError(f"{self.source}: {said}")
-        if error.code() not in _TOLD or (self._tokens is not None and self._tokens.trouble()):
-            # librdkafka repeats itself about 20 times a second while a broker is down, and is
-            # well again by itself; if nothing answers, `Places.refresh` tells.
-            self._log(logging.WARNING, error.name(), "%s: %s", self.source, said)
-        else:
-            self.book.fails("cluster", said)
 
     def _committed(
         self, topic: str, partition: int, offset: int, error: KafkaError | None,
@@ -196,7 +189,7 @@ class KafkaReader:
         if error.code() in UNREADABLE and partition is not None and (offset or 0) >= 0:
             self._unreadable.refused((topic, partition), offset or 0, error)
             return
-        if error.code() in _GONE and partition is not None:
+        if error.code() in GONE and partition is not None:
             # Deleted; it is read anew, from where we were, if it comes again.
             self.book.topic_fails(topic, f"it was deleted ({error.str()})")
             self._lanes.drop([(topic, partition)])
@@ -208,6 +201,7 @@ class KafkaReader:
     def _turn(self) -> None:
         if self._tokens is not None:
             self._look_at_token(self._tokens)
+        self._errors.turn()
         self._commit()
         self._places.refresh()
         self._unreadable.turn()
@@ -297,13 +291,3 @@ class KafkaReader:
                 for topic, number in seen.items():
                     self.book.count(topic, number - left_out[topic], number)
                 return True
-
-
-def explain(error: KafkaError, group: str) -> str:
-    """Return an error of Kafka's with a remedy, where there is one."""
-    remedy = ""
-    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-        remedy = "; ask its owners to let this account read it"
-    elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-        remedy = f"; this account may not use the group_id {group}: set one that it may"
-    return f"{error.str()}{remedy}"

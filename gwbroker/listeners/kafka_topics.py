@@ -19,7 +19,7 @@ EVERY = 5.0
 AGAIN = 30.0
 """Seconds after which also what has not changed is written, as a sign of life."""
 
-TROUBLES = ("cluster", "token", "ledger")
+TROUBLES = ("size", "cluster", "token", "ledger")
 """Problems with which nothing at all arrives."""
 
 
@@ -129,7 +129,8 @@ class TopicBook:
     @property
     def problems(self) -> list[str]:
         """What is wrong now, the worst first."""
-        own = sorted(self._problems.items(), key=lambda item: item[0] not in TROUBLES)
+        own = sorted(self._problems.items(), key=lambda item: TROUBLES.index(item[0])
+                     if item[0] in TROUBLES else len(TROUBLES))
         return [text for _, text in own] + [
             f"topic {topic}: {row.problem}" for topic, row in self._topics.items()
             if row.problem not in (None, MISSING)]
