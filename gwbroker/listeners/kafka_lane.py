@@ -73,11 +73,15 @@ class Lane:
         answered: Callable[[KafkaError | None, list[TopicPartition]], None],
     ) -> None:
         self.next: dict[Place, int | None] = {}
+        self._ends: dict[Place, int] = {}
         self._refuse = refuse
         self._paused = False
         self._token = token
         config = consumer_config(cluster, token, name) | {
-            "error_cb": on_error, "on_commit": answered}
+            "error_cb": on_error, "on_commit": answered,
+            # It tells the end, behind which may be nothing but marks of transactions, and what
+            # is not there any more.
+            "enable.partition.eof": True, "auto.offset.reset": "error"}
         try:
             self.consumer = Consumer(config, logger=_librdkafka_log(source))
         except KafkaException as e:
@@ -98,6 +102,7 @@ class Lane:
         ours = [place for place in places if place in self.next]
         for place in ours:
             del self.next[place]
+            self._ends.pop(place, None)
         if ours:
             self.consumer.incremental_unassign([TopicPartition(*place) for place in ours])
 
@@ -111,7 +116,10 @@ class Lane:
             arrived.append(first)
         if most > len(arrived):
             arrived += self.consumer.consume(most - len(arrived), timeout=0)
-        return [message for message in arrived if self._usable(message)]
+        usable = [message for message in arrived if self._usable(message)]
+        if not usable:
+            self._reach_ends()
+        return usable
 
     def _usable(self, message: Message) -> bool:
         error = message.error()
@@ -120,7 +128,16 @@ class Lane:
             return (message.topic(), message.partition()) in self.next
         if error.code() != KafkaError._PARTITION_EOF:
             self._refuse(message.topic(), message.partition(), message.offset(), error)
+        elif (message.topic(), message.partition()) in self.next:
+            topic, partition, offset = whence(message)
+            self._ends[topic, partition] = offset
         return False
+
+    def _reach_ends(self) -> None:
+        """Note where partitions end, once all that came of them is kept."""
+        for place, end in self._ends.items():
+            self.next[place] = max(self.next[place] or 0, end)
+        self._ends.clear()
 
     def pause(self) -> None:
         """Fetch nothing until `resume`; go on calling `idle` meanwhile."""
@@ -149,6 +166,7 @@ class Lane:
             topic, partition, offset = whence(message)
             done[topic, partition] = offset + 1
         self.next.update({place: offset for place, offset in done.items() if place in self.next})
+        self._reach_ends()
         return done
 
     def lag(self, place: Place) -> int | None:

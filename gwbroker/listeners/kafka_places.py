@@ -154,6 +154,16 @@ class Places:
         self._lanes.drop([place])
         self._held.add(place)
 
+    def first(self, place: Place) -> int | None:
+        """Return the offset of a partition's first message; None if Kafka does not tell."""
+        try:
+            low, _ = self._lanes.live.consumer.get_watermark_offsets(
+                TopicPartition(*place), timeout=TIMEOUT)
+        except KafkaException as e:
+            self._book.topic_fails(place[0], f"its beginning is not told: {e.args[0].str()}")
+            return None
+        return low
+
     def release(self, place: Place, offset: int) -> None:
         """Read a partition again, from an offset."""
         self._held.discard(place)

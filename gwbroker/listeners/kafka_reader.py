@@ -189,6 +189,10 @@ class KafkaReader:
         if error.code() in UNREADABLE and partition is not None and (offset or 0) >= 0:
             self._unreadable.refused((topic, partition), offset or 0, error)
             return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:
+            # The offset is that from which we would read.
+            self._unreadable.out_of_range((topic, partition), offset or 0)
+            return
         if error.code() in GONE and partition is not None:
             # Deleted; it is read anew, from where we were, if it comes again.
             self.book.topic_fails(topic, f"it was deleted ({error.str()})")

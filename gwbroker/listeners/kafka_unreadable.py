@@ -1,4 +1,4 @@
-"""Unreadable: messages that cannot be unpacked, and where behind them reading can go on.
+"""Unreadable: messages that cannot be unpacked or are gone, and where reading can go on.
 
 Who may publish on a topic may publish what librdkafka refuses to unpack: a zstd message of
 3 kB that has 100 MiB inside, a damaged batch. librdkafka then asks for the same batch for
@@ -28,6 +28,9 @@ UNREADABLE = (KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG, KafkaError.INVAL
 
 ANSWER = 10.0
 """Seconds to wait for Kafka to tell whether one offset can be read."""
+
+REMOVED = "Kafka has removed these messages before they were read; the listener was away too long"
+"""What is said of messages older than the topic's retention."""
 
 AGAIN = 15.0
 """Seconds after which a search that came to nothing is begun anew."""
@@ -157,6 +160,7 @@ class Unreadable:
         self._commits = commits
         self._searches: dict[Place, Search] = {}
         self._again: dict[Place, tuple[float, int]] = {}
+        self._out_of_range: dict[Place, tuple[float, int]] = {}
 
     def refused(self, place: Place, offset: int, error: KafkaError) -> None:
         """Note that a message cannot be read, and begin to look for the end of such."""
@@ -167,6 +171,11 @@ class Unreadable:
                                f"on cannot be read ({error.str()}); looking for their end")
         self._searches[place] = Search(self._make, place, offset, error.str())
 
+    def out_of_range(self, place: Place, offset: int) -> None:
+        """Note that Kafka has no message at the offset from which one is to be read."""
+        self._places.hold(place)
+        self._out_of_range[place] = (0.0, offset)
+
     def turn(self) -> None:
         """Go on behind what cannot be read, where its end is known by now."""
         now = time.monotonic()
@@ -174,6 +183,16 @@ class Unreadable:
             if now >= due:
                 del self._again[place]
                 self._places.release(place, offset)
+        for place, (due, offset) in list(self._out_of_range.items()):
+            first = self._places.first(place) if now >= due else None
+            if first is None:
+                self._out_of_range[place] = (now + AGAIN if now >= due else due, offset)
+                continue
+            # One that ends before our offset was made anew; one that begins behind it was cut.
+            if offset < first and not self._leave_out(Span(place, offset, first, REMOVED)):
+                return
+            del self._out_of_range[place]
+            self._places.release(place, first)
         for place, search in list(self._searches.items()):
             if search.is_alive():
                 continue
@@ -183,16 +202,20 @@ class Unreadable:
                 del self._searches[place]
                 self._again[place] = (now + AGAIN, search.first)
                 continue
-            if span.end > span.first:
-                if not self._keep([span.notice(self._source)]):
-                    return
-                self._commits.add({place: span.end})
-                log.warning("%s: topic %s, partition %d: offsets %d to %d cannot be read and are "
-                            "left out: %s", self._source, *place, span.first, span.end - 1,
-                            span.reason)
+            if span.end > span.first and not self._leave_out(span):
+                return
             del self._searches[place]
             self._book.topic_works(place[0])
             self._places.release(place, span.end)
+
+    def _leave_out(self, span: Span) -> bool:
+        """Keep a notice in the stead of messages; tell whether it is kept."""
+        if not self._keep([span.notice(self._source)]):
+            return False
+        self._commits.add({span.place: span.end})
+        log.warning("%s: topic %s, partition %d: offsets %d to %d are left out: %s",
+                    self._source, *span.place, span.first, span.end - 1, span.reason)
+        return True
 
     def close(self) -> None:
         """End the searches."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Producer
 
 from gwbroker.ledger import topics as rows
 from gwbroker.ledger.engine import read, write
@@ -107,3 +108,30 @@ def test_the_ledger_tells_which_topics_any_reader_of_a_cluster_has_read(ledger: 
         rows.note(connection, "kafka.ab", [progress("three", 5)])
     with read() as connection:
         assert rows.known(connection, "kafka.a") == {"one", "two"}
+
+
+def test_behind_an_aborted_transaction_nothing_waits(
+    kafka: Kafka, topic: str, group: str,
+) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers,
+                         "transactional.id": fresh("transaction")})
+    producer.init_transactions(20)
+    with Reading(kafka.bootstrap_servers, topic, group_id=group) as reading:
+        kafka.publish(topic, b"1")
+        reading.wait(1)
+        producer.begin_transaction()
+        for payload in messages(0, 3000):
+            producer.produce(topic, payload)
+        assert producer.flush(20) == 0
+        producer.abort_transaction(20)
+
+        def lag() -> int | None:
+            return reading.reader._lanes.lags().get(topic)
+
+        (end,) = kafka.end_offsets(topic).values()
+        assert end > 3000
+        poll(lambda: lag() == 0, 20, f"nothing waits; lag {lag()}")
+        # It is no backlog either: what comes next is read at once, by the live lane.
+        assert not (reading.reader._lanes.old and reading.reader._lanes.old.next)
+        kafka.publish(topic, b"2")
+        assert reading.wait(2) == [b"1", b"2"]
