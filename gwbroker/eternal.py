@@ -21,9 +21,11 @@ from celery_eternal import EternalTask
 from kombu.exceptions import OperationalError as WireError
 from redis.exceptions import RedisError
 
-from .errors import LedgerUnavailable
+from .errors import LedgerError, LedgerUnavailable
+from .seldom import Seldom
 
 log = logging.getLogger(__name__)
+_now_and_then = Seldom(log)
 
 RENEW = 1.0
 """Seconds between renewals of a lease."""
@@ -129,7 +131,8 @@ class Guard(threading.Thread):
                 self.task.leases.healthy(self.task.name, self.holder)
                 self._told_healthy = True
         except LedgerUnavailable as e:
-            log.warning("%s: cannot renew its lease: %s", self.task.name, e)
+            _now_and_then(logging.WARNING, f"renew {self.task.name}",
+                          "%s: cannot renew its lease: %s", self.task.name, e)
             # It goes on: without the ledger nobody can keep or acknowledge anything, so a
             # second copy does no harm, and the first answer tells whose the lease is.
             self._valid_until = time.monotonic() + self.task.leases.LENGTH
@@ -175,7 +178,13 @@ class LeasedTask(EternalTask):  # type: ignore[misc]
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run once, under the lease."""
         holder = self.request.id or f"direct-{time.time_ns()}"
-        refused = self.leases.acquire(self.name, holder)
+        try:
+            refused = self.leases.acquire(self.name, holder)
+        except LedgerError as e:
+            # Beat sends it again in a second.
+            _now_and_then(logging.ERROR, f"acquire {self.name}", "%s does not start: %s",
+                          self.name, e)
+            return None
         if refused is not None:
             log.debug("%s does not start: %s", self.name, refused.reason)
             self._wire(lambda: self.lock_wire(holder, max(refused.wait, 0.2), only_mine=True))

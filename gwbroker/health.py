@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from .conf import mask_url, settings
 from .errors import ConfigError, GWBrokerError
+from .finding import Finding, Level
+from .health_ledger import disk, ledger
 from .streams import gcn
 from .streams.registry import QUEUES
 
 if TYPE_CHECKING:
     from .ledger.streams import StreamState
+
+__all__ = ["Finding", "Level", "ago", "examine", "stream_states"]
 
 DEAD_NAMED = 3
 """Most handlers and tasks with dead jobs that are named."""
@@ -24,31 +25,17 @@ SWEEP_LATE = 30.0
 """Seconds without a sweep of the ledger after which something is wrong."""
 
 
-class Level(IntEnum):
-    """How bad it is, as the exit codes of monitoring plugins."""
-
-    OK = 0
-    WARNING = 1
-    CRITICAL = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one check, in one sentence."""
-
-    check: str
-    level: Level
-    text: str
-
-
 def examine() -> list[Finding]:
     """Return every finding; the worst level is the state of the broker."""
     found: list[Finding] = []
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _settings, _handlers, _ledger, _disk, _redis, _workers, _beat, _listeners, _groups,
+        _settings, _handlers, ledger, disk, _redis, _workers, _beat, _listeners, _groups,
         _topics, _streams, _jobs)
     for check in checks:
         name = check.__name__.strip("_")
+        if check in _OF_LEDGER and any(
+                f.check == "ledger" and f.level is Level.CRITICAL for f in found):
+            continue
         try:
             found.extend(check())
         # Whatever a check trips over is what the user wants to hear from it.
@@ -58,6 +45,10 @@ def examine() -> list[Finding]:
                 found.append(Finding(name, Level.CRITICAL, text))
             if name == "settings" or isinstance(e, ConfigError):
                 return found
+        if name == "ledger" and found[-1].level is Level.CRITICAL:
+            found.append(Finding(
+                "listeners", Level.CRITICAL, "they, Beat and all jobs wait for the ledger, and go "
+                "on by themselves once it can be written; what they did last stands in it"))
     return found
 
 
@@ -84,24 +75,6 @@ def _handlers() -> Iterator[Finding]:
     from . import dispatch
 
     yield Finding("handlers", Level.OK, f"{len(dispatch.load())} handlers are installed here")
-
-
-def _ledger() -> Iterator[Finding]:
-    from sqlalchemy import text
-
-    from .ledger.engine import read
-
-    with read() as connection:
-        connection.execute(text("SELECT 1"))
-    yield Finding("ledger", Level.OK, f"{mask_url(settings().ledger_url)} answers")
-
-
-def _disk() -> Iterator[Finding]:
-    home = settings().home
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free = shutil.disk_usage(home).free / 2**30
-    level = Level.CRITICAL if free < 0.5 else Level.WARNING if free < 5 else Level.OK
-    yield Finding("disk", level, f"{free:.1f} GiB free under {home}")
 
 
 def _redis() -> Iterator[Finding]:
@@ -278,6 +251,10 @@ def _jobs() -> Iterator[Finding]:
                       f"{row['number']} jobs of {row['handler']} were sent up to {row['sends']} "
                       f"times and never started: is it installed on the workers of queue "
                       f"{row['queue']}?")
+
+
+_OF_LEDGER = (_beat, _listeners, _topics, _streams, _jobs)
+"""Checks of what the ledger says."""
 
 
 def ago(moment: float) -> str:

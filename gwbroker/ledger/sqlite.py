@@ -63,14 +63,22 @@ def _watch(made: Engine, path: str) -> None:
 
     @event.listens_for(made, "do_connect")
     def _refuse_new(*_: Any) -> None:
-        # SQLite would make an empty one.
-        if path in _opened and not os.path.exists(path):
+        # SQLite would make an empty one, and with it delete the log of changes that belongs to
+        # the other: what was acknowledged last.
+        if (path in _opened or _has_log(path)) and not os.path.exists(path):
             raise gone(path)
 
     @event.listens_for(made, "connect")
     def _remember(_connection: Any, record: Any) -> None:
         _opened.add(path)
         record.info["file"] = (path, _identity(path))
+
+
+def _has_log(path: str) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except OSError:
+        return False
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -85,7 +93,8 @@ def gone(path: str) -> LedgerUnavailable:
     """Return the error of a ledger whose file was deleted while this process ran."""
     return LedgerUnavailable(
         f"the ledger {path} was deleted or moved away while it was in use; put it back, or a "
-        "backup in its place; to begin with an empty one, stop everything and start again")
+        "backup in its place; to begin with an empty one, stop everything, remove "
+        f"{os.path.basename(path)}-wal if it is there, and start again")
 
 
 def left(connection: Connection) -> str | None:

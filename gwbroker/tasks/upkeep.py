@@ -11,15 +11,18 @@ from redis.exceptions import RedisError
 from .. import jobs
 from ..app import app
 from ..conf import settings
+from ..errors import LedgerError
 from ..ledger import leases
 from ..ledger import notices as rows
 from ..ledger.engine import write
+from ..seldom import Seldom
 from ..streams import gcn
 from ..streams.registry import QUEUES
 from ..wire import PRIORITIES, place
 
 SWEEP = "gwbroker.tasks.upkeep.sweep"
 log = logging.getLogger(__name__)
+_now_and_then = Seldom(log)
 
 
 class Periodic(Singleton):  # type: ignore[misc]
@@ -33,8 +36,13 @@ class Periodic(Singleton):  # type: ignore[misc]
 @app.task(base=Periodic, name=SWEEP)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Send every job that should have started and has not."""
-    sent = jobs.sweep(*(empty_queues(priority) for priority in PRIORITIES))
-    leases.touch(SWEEP)
+    try:
+        sent = jobs.sweep(*(empty_queues(priority) for priority in PRIORITIES))
+        leases.touch(SWEEP)
+    except LedgerError as e:
+        # It comes again in a second, and a traceback each time would fill the disk.
+        _now_and_then(logging.ERROR, "sweep", "the ledger is not swept: %s", e)
+        return
     if sent:
         log.info("swept: %d jobs sent", sent)
 
@@ -52,8 +60,12 @@ def empty_queues(priority: int) -> list[str]:
 @app.task(base=Periodic, name="gwbroker.tasks.upkeep.forget_heartbeats")  # type: ignore[untyped-decorator]
 def forget_heartbeats() -> None:
     """Delete heartbeats, which say nothing but that they came, after a while."""
-    with write(durable=False) as connection:
-        gone = rows.prune(connection, gcn.HEARTBEAT, time.time() - settings().keep_heartbeats)
+    try:
+        with write(durable=False) as connection:
+            gone = rows.prune(connection, gcn.HEARTBEAT, time.time() - settings().keep_heartbeats)
+    except LedgerError as e:
+        _now_and_then(logging.WARNING, "heartbeats", "old heartbeats stay for now: %s", e)
+        return
     if gone:
         log.debug("forgot %d heartbeats", gone)
 

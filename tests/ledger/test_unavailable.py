@@ -214,6 +214,8 @@ def test_a_full_disk_is_unavailable_and_what_was_acknowledged_is_there(small_dis
     assert 5 < kept == count()
     with pytest.raises(LedgerUnavailable, match="make room"):
         accept([large(-1)])
+    # A little may still fit; that it is little is what doctor says.
+    assert any(f.level is Level.CRITICAL and "0.0 GiB free" in f.text for f in examine())
     engine.dispose()
     with contextlib.closing(sqlite3.connect(small_disk / "ledger.sqlite")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
