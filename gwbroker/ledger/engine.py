@@ -17,7 +17,7 @@ from ..errors import LedgerError, LedgerVersionError
 from . import postgresql, sqlite
 from .faults import translated
 
-VERSION = "0003"
+VERSION = "0004"
 """The schema that this code needs; a test holds it against the newest migration."""
 
 LOCK_INTAKE, LOCK_SCHEMA, LOCK_PRUNE = 0x6757_0001, 0x6757_0002, 0x6757_0003

@@ -44,11 +44,20 @@ notices = Table(
     Column("revision_of", BIG, ForeignKey("notices.id")),
     Column("headers", JSON, comment="Kafka headers: pairs of name and base64 value"),
     Column("archive", String, comment="File under the archive folder that has its bytes now"),
-    Index(None, "digest"),
-    Index(None, "identifier"),
     Index(None, "topic", "received"),
     sqlite_autoincrement=True,
 )
+
+# A source may repeat the same bytes for years, or send other bytes under one name: whoever looks
+# for the first, the last, or this very message, finds it at once.
+for _name, _columns, _condition in (
+    ("ix_notices_digest", ("digest",), notices.c.duplicate_of.is_(None)),
+    ("ix_notices_copies", ("digest", "offset"), notices.c.duplicate_of.is_not(None)),
+    ("ix_notices_identifier", ("identifier", "duplicate_of", "id"),
+     notices.c.identifier.is_not(None)),
+):
+    Index(_name, *(notices.c[column] for column in _columns), sqlite_where=_condition,
+          postgresql_where=_condition)
 
 payloads = Table(
     "payloads", metadata,

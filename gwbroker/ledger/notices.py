@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.sql.elements import ClauseElement
 
 from ..errors import NotFound
 from ..notice import Notice
@@ -19,6 +31,8 @@ from .models import jobs, notices, payloads, streams
 from .prepared import Prepared, PreparedLists
 
 _CHUNK = 500
+_UNITED = 256
+"""Most queries that are united into one; SQLite takes 500."""
 _SEEN = notices.c["id", "digest", "duplicate_of", "archive", "source", "topic", "partition",
                   "offset"]
 
@@ -32,18 +46,30 @@ def _upsert_stream(_now: Any, insert_into: Any) -> Any:
               "last_received": new["last_received"], "last_notice": new["last_notice"]})
 
 
+def _with_digests(values: Callable[[str], list[Any]]) -> ClauseElement:
+    digests = notices.c.digest.in_(values("digest"))
+    # The first notice with some bytes, and of its copies this very message.
+    return union_all(
+        select(*_SEEN).where(digests, notices.c.duplicate_of.is_(None)),
+        select(*_SEEN).where(digests, notices.c.duplicate_of.is_not(None),
+                             notices.c.offset.in_(values("place"))),
+    ).order_by("id")
+
+
+def _newest_of_each(values: Callable[[str], list[Any]]) -> ClauseElement:
+    # Each by itself, so that only the end of its part of the index is read.
+    newest = [select(notices.c.identifier, notices.c.id)
+              .where(notices.c.identifier == value, notices.c.duplicate_of.is_(None))
+              .order_by(notices.c.id.desc()).limit(literal_column("1")).subquery()
+              for value in values("identifier")]
+    return union_all(*(select(each) for each in newest))
+
+
 _HIGHEST = Prepared(lambda *_: select(func.max(notices.c.id)))
 _INSERT = Prepared(lambda *_: insert(notices))
 _INSERT_BODY = Prepared(lambda *_: insert(payloads))
-_BY_DIGEST = PreparedLists(lambda values: select(*_SEEN).where(
-    notices.c.digest.in_(values("digest")),
-    # A source may repeat the same bytes for years: only the first, and this very message.
-    or_(notices.c.duplicate_of.is_(None), notices.c.offset.in_(values("place"))),
-).order_by(notices.c.id))
-_BY_IDENTIFIER = PreparedLists(lambda values: select(
-    notices.c.identifier, func.max(notices.c.id)).where(
-    notices.c.identifier.in_(values("identifier")), notices.c.duplicate_of.is_(None))
-    .group_by(notices.c.identifier))
+_BY_DIGEST = PreparedLists(_with_digests)
+_BY_IDENTIFIER = PreparedLists(_newest_of_each)
 _LOAD = Prepared(lambda *_: select(
     *notices.c["source", "topic", "partition", "offset", "received", "sent", "headers"],
     func.coalesce(notices.c.duplicate_of, notices.c.id).label("root"), payloads.c.body)
@@ -128,10 +154,10 @@ def _advance_sequence(connection: Connection, highest: int) -> None:
         func.pg_get_serial_sequence("notices", "id"), highest)))
 
 
-def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+def chunks(values: Iterable[Any], size: int = _CHUNK) -> Iterable[list[Any]]:
     """Cut values, each once, into lists short enough for one statement."""
     values = list(dict.fromkeys(values))
-    return (values[i : i + _CHUNK] for i in range(0, len(values), _CHUNK))
+    return (values[i : i + size] for i in range(0, len(values), size))
 
 
 def _seen(
@@ -153,7 +179,7 @@ def _seen(
 
 def _latest(connection: Connection, identifiers: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for chunk in chunks(identifiers):
+    for chunk in chunks(identifiers, _UNITED):
         found.update(tuple(row) for row in _BY_IDENTIFIER(connection, identifier=chunk))
     return found
 

@@ -218,3 +218,21 @@ def test_a_ledger_of_an_older_schema_with_data_is_upgraded_and_works(
         assert claim is not None
         assert claim.notice == rows.load(connection, 1)
     engine.dispose()
+
+
+def test_copies_and_revisions_are_found_by_indexes_that_leave_out_all_others(sqlite: str):
+    with write() as connection:
+        rows.keep(connection, [Notice(b"1", topic="t")], ["a"])
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        for statement in (rows._BY_DIGEST, rows._BY_IDENTIFIER):
+            (text,) = statement._sizes[1]._texts.values()
+            plan = [row[3] for row in driver.execute(
+                f"EXPLAIN QUERY PLAN {text.text}", [None] * len(text.order or ()))]
+            searches = sorted(line for line in plan if "notices" in line)
+            assert searches == ([
+                "SEARCH notices USING INDEX ix_notices_copies (digest=? AND offset=?)",
+                "SEARCH notices USING INDEX ix_notices_digest (digest=?)",
+            ] if statement is rows._BY_DIGEST else [
+                "SEARCH notices USING COVERING INDEX ix_notices_identifier "
+                "(identifier=? AND duplicate_of=?)"]), plan
