@@ -123,7 +123,7 @@ def _container(alert: dict[str, Any]) -> bytes:
     import fastavro
 
     file = io.BytesIO()
-    fastavro.writer(file, _parsed(), [alert])
+    fastavro.writer(file, _parsed().parsed, [alert])
     return file.getvalue()
 
 
@@ -131,7 +131,7 @@ def _framed(alert: dict[str, Any]) -> bytes:
     import fastavro
 
     file = io.BytesIO()
-    fastavro.schemaless_writer(file, _parsed(), alert)
+    fastavro.schemaless_writer(file, _parsed().parsed, alert)
     return b"\0" + SCHEMA_NUMBER.to_bytes(4, "big") + file.getvalue()
 
 

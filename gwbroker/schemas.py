@@ -34,8 +34,15 @@ PAUSE = 30.0
 LARGEST = 4 << 20
 """Bytes of its largest answer; Rubin's alert schema has about 60,000."""
 
+MOST = 1000
+"""Schemas, and failures, that are remembered; who sends a message chooses its number."""
+
+AT_ONCE, PER_SECOND = 20, 2.0
+"""Numbers never heard of before for which a registry is asked at once, and then in each second."""
+
 _texts: dict[tuple[str, int], str] = {}
 _failed: dict[tuple[str, int | None], tuple[float, str]] = {}
+_budgets: dict[str, tuple[float, float]] = {}
 
 
 def registry(source: str) -> str | None:
@@ -62,7 +69,10 @@ def schema(url: str, number: int) -> str:
     """
     known = _texts.get((url, number))
     if known is None:
-        known = _texts[url, number] = _stored(url, number) or _fetch(url, number)
+        known = _stored(url, number) or _fetch(url, number)
+        if len(_texts) >= MOST:
+            _texts.clear()
+        _texts[url, number] = known
     return known
 
 
@@ -70,6 +80,16 @@ def forget() -> None:
     """Forget what is in memory, as a restart does."""
     _texts.clear()
     _failed.clear()
+    _budgets.clear()
+
+
+def _may_ask(url: str) -> bool:
+    """Tell whether a registry may be asked now; each question makes its listener wait."""
+    now = time.monotonic()
+    left, since = _budgets.get(url, (float(AT_ONCE), now))
+    left = min(float(AT_ONCE), left + (now - since) * PER_SECOND)
+    _budgets[url] = (max(0.0, left - 1), now)
+    return left >= 1
 
 
 def _file(url: str, number: int) -> Path:
@@ -114,6 +134,8 @@ def _fetch(url: str, number: int) -> str:
         until, problem = _failed.get(key, (0.0, ""))
         if time.monotonic() < until:
             raise SchemaUnavailable(number, place, problem)
+    if not _may_ask(url):
+        raise SchemaUnavailable(number, place, "it was asked for too many others just now")
     try:
         answer = json.loads(_get(f"{place}/schemas/ids/{number}", authorization))
         text = _text_of(answer)
@@ -128,6 +150,8 @@ def _fetch(url: str, number: int) -> str:
     else:
         _store(url, number, text)
         return text
+    if len(_failed) >= MOST:
+        _failed.clear()
     _failed[url, scope] = (time.monotonic() + PAUSE, problem)
     raise SchemaUnavailable(number, place, problem)
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -210,3 +211,19 @@ def test_while_the_registry_is_away_messages_flow_and_their_jobs_can_be_retried(
     for number in dead:
         jobs.run(number)
     assert dispatch.table()["mine.on_some"].function.__globals__["CALLS"] == [2.5]
+
+
+def test_numbers_that_a_sender_makes_up_cost_few_questions_and_little_memory(registry: Registry):
+    decode(framed(number=17))
+    registry.asked.clear()
+    registry.answer = 404, b"{}"
+    began = time.monotonic()
+    for number in range(1000, 4000):
+        with pytest.raises(SchemaUnavailable):
+            decode(framed(number=number))
+    allowed = schemas.AT_ONCE + schemas.PER_SECOND * (time.monotonic() - began) + 1
+    assert 10 < len(registry.asked) <= allowed
+    assert len(schemas._failed) <= schemas.MOST
+    assert decode(framed(number=17)) == {"ra": 1.5}
+    with pytest.raises(SchemaUnavailable, match="too many others just now"):
+        decode(framed(number=5000))

@@ -17,10 +17,13 @@ import json
 import lzma
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from ..errors import NoticeError
+from ..notice import uncollected
+from . import avro_size
 
 MAGIC = b"Obj\x01"
 LARGEST = 64 << 20
@@ -42,7 +45,15 @@ class _Bad(Exception):
     """A container or schema is not usable; the reason."""
 
 
-def prepare(text: str | bytes) -> Any:
+@dataclass(frozen=True)
+class Schema:
+    """A schema, parsed and checked, and what its values look like in bytes."""
+
+    parsed: Any
+    shape: avro_size.Shape
+
+
+def prepare(text: str | bytes) -> Schema:
     """Return a schema parsed and checked; the same text is parsed once.
 
     Raises
@@ -57,15 +68,16 @@ def prepare(text: str | bytes) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _prepare(text: str | bytes) -> Any:
-    # A text stands for a refusal: errors are to be remembered too, and no schema is a text.
+def _prepare(text: str | bytes) -> Schema | str:
+    # A text stands for a refusal: errors are to be remembered too.
     import fastavro
 
     try:
         value = json.loads(text)
         _check(value, {}, "", 0)
         parsed = fastavro.parse_schema(value, _force=True)
-        return {"type": parsed} if isinstance(parsed, str) else parsed
+        parsed = {"type": parsed} if isinstance(parsed, str) else parsed
+        return Schema(parsed, avro_size.shape(parsed))
     except _Bad as e:
         return str(e)
     except (ValueError, RecursionError) as e:
@@ -138,21 +150,25 @@ def _full(name: str, space: str) -> str:
     return name if "." in name or not space else f"{space}.{name}"
 
 
-def single(body: bytes, schema: Any) -> Any:
+def single(body: bytes, schema: Schema) -> Any:
     """Return the one value that bytes without a schema hold.
 
     Raises
     ------
     NoticeError
-        If they do not fit the schema.
+        If they do not fit the schema, or would become too many objects.
     """
     from billiard.exceptions import SoftTimeLimitExceeded
     from fastavro import schemaless_reader
 
     try:
-        return schemaless_reader(io.BytesIO(body), schema, None)
+        avro_size.check(body, schema.shape)
+        with uncollected(len(body)):
+            return schemaless_reader(io.BytesIO(body), schema.parsed, None)
     except SoftTimeLimitExceeded:
         raise
+    except avro_size.TooMany as e:
+        raise NoticeError("payload", body[:20], f"is not readable Avro: {e}") from None
     # Damaged bytes fail in each decoder's own way, struct's and datetime's among them.
     except Exception as e:
         raise NoticeError("payload", body[:20],
@@ -182,15 +198,17 @@ def container(payload: bytes) -> list[Any]:
             # At least one byte each, as the schema was checked for.
             if count > len(block):
                 raise _Bad(f"a block of {len(block)} bytes cannot hold {count} records")
+            avro_size.check(block, schema.shape, count)
             inner = io.BytesIO(block)
-            found += [schemaless_reader(inner, schema, None) for _ in range(count)]
+            with uncollected(len(block)):
+                found += [schemaless_reader(inner, schema.parsed, None) for _ in range(count)]
         return found
     except SoftTimeLimitExceeded:
         raise
     except NoticeError as e:
         raise NoticeError("payload", payload[:20],
                           f"is not readable Avro: its schema {e.problem}") from None
-    except _Bad as e:
+    except (_Bad, avro_size.TooMany) as e:
         raise NoticeError("payload", payload[:20], f"is not readable Avro: {e}") from None
     # As above; and each codec fails in its own way.
     except Exception as e:
