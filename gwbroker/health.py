@@ -245,7 +245,7 @@ def _jobs() -> Iterator[Finding]:
                       f"{sum(row['number'] for row in dead)} jobs are dead: {most}"
                       f"{', and others' if len(dead) > DEAD_NAMED else ''}; the newest, "
                       f"{newest['newest']}, says: {error}. See `gwbroker jobs "
-                      "--state dead`, then `gwbroker jobs retry ID`")
+                      "--state dead`, then `gwbroker jobs retry ID`, or `dismiss ID`")
     for row in stuck:
         yield Finding("stuck jobs", Level.CRITICAL,
                       f"{row['number']} jobs of {row['handler']} were sent up to {row['sends']} "

@@ -94,4 +94,4 @@ def test_dead_jobs_are_told_by_task_with_what_was_wrong_with_the_newest_and_the_
     assert finding.text == (
         "5 jobs are dead: 1 of gwbroker.tasks.annotations.annotate, 1 of mine.h3, 1 of mine.h2, "
         f"and others; the newest, 5, says: {wrong}. See `gwbroker jobs --state dead`, then "
-        "`gwbroker jobs retry ID`")
+        "`gwbroker jobs retry ID`, or `dismiss ID`")

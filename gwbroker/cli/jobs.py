@@ -71,15 +71,12 @@ def show(number: int, json_: bool) -> None:
         click.echo("\n" + row["traceback"])
 
 
-@jobs.command()
-@click.argument("numbers", metavar="ID...", type=NUMBER, nargs=-1)
-@click.option("--all-dead", is_flag=True, help="Every dead job.")
-@click.option("--handler", help="With --all-dead: only those of one handler.")
-def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None:
-    """Give dead jobs another life."""
+def _dead(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> list[tuple[int, ...]]:
+    """Return the jobs that are meant, some at a time."""
     if bool(numbers) == all_dead:
         raise click.UsageError("Name the jobs, or use --all-dead.")
-    from .. import jobs as durable
+    if handler and not all_dead:
+        raise click.UsageError("--handler goes with --all-dead.")
     from ..ledger import jobs as rows
     from ..ledger.engine import read
 
@@ -87,9 +84,49 @@ def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None
         with read() as connection:
             numbers = tuple(row["id"] for row in rows.listing(
                 connection, state="dead", handler=handler, limit=100_000))
-    if not numbers:
-        click.echo("No job is dead.")
-        return
-    for chunk in range(0, len(numbers), CHUNK):
-        durable.retry(numbers[chunk:chunk + CHUNK])
-    click.echo(f"{len(numbers)} job{'s' if len(numbers) != 1 else ''} will run again.")
+    return [numbers[n:n + CHUNK] for n in range(0, len(numbers), CHUNK)]
+
+
+def _tell(parts: list[tuple[int, ...]], one: str, many: str) -> None:
+    number = sum(map(len, parts))
+    click.echo(one if number == 1 else many.format(number) if number else "No job is dead.")
+
+
+_NUMBERS = click.argument("numbers", metavar="ID...", type=NUMBER, nargs=-1)
+_ALL = click.option("--all-dead", is_flag=True, help="Every dead job.")
+_HANDLER = click.option("--handler", help="With --all-dead: only those of one handler.")
+
+
+@jobs.command()
+@_NUMBERS
+@_ALL
+@_HANDLER
+def retry(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None:
+    """Give dead jobs another life."""
+    parts = _dead(numbers, all_dead, handler)
+    if parts:
+        from .. import jobs as durable
+
+        for part in parts:
+            durable.retry(part)
+    _tell(parts, "1 job will run again.", "{} jobs will run again.")
+
+
+@jobs.command()
+@_NUMBERS
+@_ALL
+@_HANDLER
+def dismiss(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> None:
+    """Give dead jobs up: doctor names them no more, and their notices can be pruned.
+
+    What was wrong stays in them; they are done, and cannot be retried.
+    """
+    parts = _dead(numbers, all_dead, handler)
+    if parts:
+        from ..ledger import jobs as rows
+        from ..ledger.engine import write
+
+        for part in parts:
+            with write() as connection:
+                rows.dismiss(connection, part)
+    _tell(parts, "1 job is dismissed.", "{} jobs are dismissed.")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from ..errors import NotFound
@@ -44,8 +44,8 @@ from .sweeping import (
 
 __all__ = [
     "LEASE", "LOST_AFTER", "PORTION", "SUSPICION", "Claim", "Draft", "Sendable", "add", "age",
-    "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "dead", "due",
-    "finish", "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue",
+    "awaited", "backlog", "bury", "busy", "claim", "clear_the_way", "counts", "dead", "dismiss",
+    "due", "finish", "how_far", "listing", "lost", "mark_sent", "next_old", "orphans", "overdue",
     "put_off", "renew", "retry_later", "revive", "stuck", "successor", "tell", "unblocked",
     "unfinished", "unsent",
 ]
@@ -139,6 +139,23 @@ def revive(connection: Connection, numbers: Sequence[int]) -> list[Sendable]:
     if missing:
         raise NotFound("dead job", ", ".join(map(str, sorted(missing))))
     return mark_sent(connection, found)
+
+
+def dismiss(connection: Connection, numbers: Sequence[int]) -> None:
+    """Let dead jobs be done as they are: nobody will retry them; what was wrong stays in them.
+
+    Raises
+    ------
+    NotFound
+        If one of them is not there, or not dead.
+    """
+    found = set(connection.execute(
+        update(jobs).where(jobs.c.id.in_(numbers), jobs.c.state == "dead")
+        .values(state="done", error=literal("dismissed: ") + func.coalesce(jobs.c.error, ""))
+        .returning(jobs.c.id)).scalars())
+    missing = set(numbers) - found
+    if missing:
+        raise NotFound("dead job", ", ".join(map(str, sorted(missing))))
 
 
 def listing(
