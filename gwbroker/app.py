@@ -12,6 +12,7 @@ from celery import Celery, signals
 from kombu.entity import Queue
 
 from .conf import settings
+from .oneline import attach
 from .process import die_with_parent, limit_memory
 from .streams.registry import QUEUES
 from .wire import PRIORITIES, install
@@ -118,7 +119,9 @@ class _Quiet(logging.Filter):
         return record.levelno > logging.INFO or "gwbroker.tasks.upkeep." not in record.getMessage()
 
 
-def _be_quiet(**_: Any) -> None:
+def _be_quiet(logger: logging.Logger | None = None, **_: Any) -> None:
+    if logger is not None:
+        attach(logger)
     logging.getLogger("celery.app.trace").addFilter(_Quiet())
     # "Task received", before every "succeeded": the ledger knows better, and it is written
     # before the task starts.

@@ -95,7 +95,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except GWBrokerError as e:
-            click.echo(f"Error: {e}", err=True)
+            from .output import say
+
+            say(f"Error: {e}", err=True)
             ctx.exit(e.exit_code)
 
 

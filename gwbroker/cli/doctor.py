@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .output import as_json
+from .output import as_json, visible
 
 MARKS = {0: ("ok", "green"), 1: ("warn", "yellow"), 2: ("CRIT", "red")}
 
@@ -33,5 +33,6 @@ def doctor(json_: bool) -> None:
         for finding in found:
             mark, colour = MARKS[finding.level]
             click.echo(f"{click.style(f'{mark:<4}', fg=colour)}  {finding.check:<{width}}  "
-                       f"{finding.text}")
+                       # A line each, whatever stands in it.
+                       f"{' '.join(visible(finding.text).splitlines())}")
     raise SystemExit(int(worst))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import NUMBER, as_json, as_table, when, with_times
+from .output import NUMBER, as_json, as_table, counted, say, when, with_times
 from .output import area as text
 
 
@@ -74,20 +74,20 @@ def show(name: str, json_: bool) -> None:
         as_json(value)
         return
     for key in ("id", "name", "kind", "role", "state", "t0"):
-        click.echo(f"{key:>12}  {value[key]}")
-    click.echo(f"{'identifiers':>12}  {', '.join(value['identifiers'])}")
+        say(f"{key:>12}  {value[key]}")
+    say(f"{'identifiers':>12}  {', '.join(value['identifiers'])}")
     for key, fact in sorted(value["facts"].items()):
         for line in as_lines(key, fact):
-            click.echo(f"{key:>20}  {line}")
+            say(f"{key:>20}  {line}")
     for flag in value["flags"]:
-        click.echo(f"{'flag':>12}  notice {flag['notice']}: {flag['problem']}")
+        say(f"{'flag':>12}  notice {flag['notice']}: {flag['problem']}")
     for told in value["history"]:
-        click.echo(f"{'notice':>12}  {told['notice_id']} ({told['alert']}, {told['issued']})")
+        say(f"{'notice':>12}  {told['notice_id']} ({told['alert']}, {told['issued']})")
     for product in value["products"]:
-        click.echo(f"{'product':>12}  {product['kind']:14} {product['path']}")
+        say(f"{'product':>12}  {product['kind']:14} {product['path']}")
     for product in value["products"]:
         if product["kind"] == "allsky" and product["facts"].get("alt"):
-            click.echo(f"{'in words':>12}  {product['facts']['alt']}")
+            say(f"{'in words':>12}  {product['facts']['alt']}")
 
 
 def as_lines(key: str, fact: Any) -> list[str]:
@@ -107,8 +107,12 @@ def as_lines(key: str, fact: Any) -> list[str]:
             return [f"{name}: {100 * o['probability']:.0f} % of the 90 % region, {o['start']} to "
                     f"{o['end']}{', ' + o['reason'] if o['reason'] else ''}"
                     for name, o in fact.items()]
+        if key == "changes":
+            return [f"since notice {fact['notice']}: moved {fact['moved']:.2g} deg, 90 % area "
+                    f"{text(fact['area_90'][0])} before, {text(fact['area_90'][1])} now, "
+                    f"overlap {fact['overlap']:.3g}"]
         if key == "plans":
-            return [f"{name}: {p['exposures']} exposures, {100 * p['covered']:.0f} %"
+            return [f"{name}: {counted(p['exposures'], 'exposure')}, {100 * p['covered']:.0f} %"
                     f"{', ' + p['reason'] if p['reason'] else ''}" for name, p in fact.items()]
     # A handler of one's own may have facts of these names.
     except (KeyError, TypeError, AttributeError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .output import NUMBER, as_json, as_table, short, when, with_times
+from .output import NUMBER, as_json, as_table, say, short, when, with_times
 
 TIMES = ("created", "due", "sent", "started", "finished", "lease_until")
 STATES = ("pending", "sent", "running", "waiting", "done", "dead")
@@ -66,9 +66,9 @@ def show(number: int, json_: bool) -> None:
     for name, value in row.items():
         if name != "traceback" and value is not None:
             shown = rows.how_far(value) if name == "progress" else value
-            click.echo(f"{name:>12}  {shown}")
+            say(f"{name:>12}  {shown}")
     if row["traceback"]:
-        click.echo("\n" + row["traceback"])
+        say("\n" + row["traceback"])
 
 
 def _dead(numbers: tuple[int, ...], all_dead: bool, handler: str | None) -> list[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from .output import as_json
+from .output import as_json, say
 
 _UNITS = {"h": 3600.0, "d": 86400.0, "w": 7 * 86400.0, "y": 365.25 * 86400.0}
 
@@ -108,11 +108,11 @@ def check(sample: int | None, json_: bool) -> None:
         for problem in integrity.examine(plan):
             found.append(problem)
             if not json_:
-                click.echo(f"{problem.check}: {problem.text}")
+                say(f"{problem.check}: {problem.text}")
     except LedgerError as e:
         found.append(integrity.Problem("ledger", str(e)))
         if not json_:
-            click.echo(f"ledger: {e}")
+            say(f"ledger: {e}")
     if json_:
         as_json({"ok": not found,
                  "problems": [{"check": p.check, "text": p.text} for p in found]})

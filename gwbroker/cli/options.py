@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +33,25 @@ def load_map(file: str) -> SkyMap:
     return files.load(file)
 
 
-def provenance(command: str, *inputs: str) -> dict[str, str]:
+class _RightAscension(click.types.FloatParamType):
+    """A right ascension in degrees, which goes around; what is not finite is refused later."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None,
+    ) -> float:
+        from ..errors import SkyMapError
+
+        found = float(super().convert(value, param, ctx))
+        if math.isfinite(found) and abs(found) > 360:
+            raise SkyMapError("ra", f"{found:g} is not from -360 to 360 degrees")
+        return found % 360 if found < 0 else found
+
+
+RA = _RightAscension()
+"""The type of every right ascension that a command is given, from -360 to 360 degrees."""
+
+
+def provenance(command: str, *inputs: str, version: str = "") -> dict[str, str]:
     """Return what a map that a command of ``gwbroker skymap`` made says of its making.
 
     Parameters
@@ -40,12 +59,58 @@ def provenance(command: str, *inputs: str) -> dict[str, str]:
     command : str
         The command's name.
     *inputs : str
-        The files that it was made from; their names are noted, not their folders.
+        The files that it was made from; their names are noted, not their folders, and their
+        digests.
+    version : str
+        Of what else made it, as ``ligo.skymap 2.2.0``.
     """
     import os
 
     from .. import __version__
 
-    names = {f"input {n}" if len(inputs) > 1 else "input": os.path.basename(file)
-             for n, file in enumerate(inputs, 1)}
-    return {**names, "made by": f"gwbroker {__version__} skymap {command}"}
+    found: dict[str, str] = {}
+    for number, file in enumerate(inputs, 1):
+        name = f"input {number}" if len(inputs) > 1 else "input"
+        found[name] = "standard input" if file == "-" else os.path.basename(file)
+        # What came through a pipe is gone.
+        if os.path.isfile(file):
+            found[f"sha256 of {name}"] = digest(file)
+    made = f"gwbroker {__version__} skymap {command}"
+    return {**found, "made by": f"{made}, {version}" if version else made}
+
+
+def digest(file: str) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises
+    ------
+    SkyMapError
+        If it cannot be read any more.
+    """
+    import hashlib
+
+    from ..errors import SkyMapError
+
+    try:
+        with open(file, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    except OSError as e:
+        raise SkyMapError(file, f"cannot be read: {e.strerror}") from e
+
+
+def as_shell(option: str, value: object) -> str:
+    """Return an option with its value as a shell would take it, tuples as several values.
+
+    Parameters
+    ----------
+    option : str
+        As ``--corner``.
+    value : object
+        A number, a text, or a tuple of them; a tuple of tuples or texts is the option, repeated.
+    """
+    import shlex
+
+    if isinstance(value, tuple) and all(isinstance(each, tuple | str) for each in value):
+        return " ".join(as_shell(option, each) for each in value)
+    values = value if isinstance(value, tuple) else (value,)
+    return " ".join([option, *(shlex.quote(str(each)) for each in values)])

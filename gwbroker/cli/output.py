@@ -58,9 +58,18 @@ def as_table(
 
 
 def visible(cell: Any) -> str:
-    """Return a cell as text in which nothing commands the terminal: names come from strangers."""
+    """Return a cell as text in which nothing commands the terminal: names come from strangers.
+
+    Control characters are written out, and those that turn the direction of writing.
+    """
     text = "" if cell is None else str(cell)
-    return "".join(repr(c)[1:-1] if category(c) == "Cc" and c != "\n" else c for c in text)
+    return "".join(ascii(c)[1:-1] if category(c) in ("Cc", "Cf") and c != "\n" else c
+                   for c in text)
+
+
+def say(line: Any, err: bool = False) -> None:
+    """Write text in which something from a stranger may stand."""
+    click.echo(visible(line), err=err)
 
 
 def short(text: str | None, length: int = 70) -> str:
@@ -76,9 +85,16 @@ def when(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: 1 galaxy, 2,000 galaxies."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
 def area(square_degrees: float) -> str:
     """Return an area as people read it: a small one in the unit of the eyepiece."""
     value = square_degrees
     unit, scale = ("deg²", 1.0) if value >= 1 else ("arcmin²", 3600.0) if value >= 1 / 3600 \
         else ("arcsec²", 3600.0**2)
-    return f"{value * scale:,.0f} {unit}" if value * scale >= 10 else f"{value * scale:.1f} {unit}"
+    value *= scale
+    return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}" if value >= 1 else \
+        f"{value:.2g} {unit}"

@@ -77,9 +77,11 @@ def replay(
 
         from .. import jobs
         from ..conf import settings
+        from ..oneline import attach
 
         jobs.stay_here()
         logging.basicConfig(level=settings().log_level, format="%(name)s: %(message)s")
+        attach(logging.getLogger())
     if files:
         _replay_files(files, stream, topics[0] if topics else None, here,
                       60.0 if wait is None else wait, json_)

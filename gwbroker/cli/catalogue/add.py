@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..output import as_json
+from ..output import as_json, counted
 
 if TYPE_CHECKING:
     from ...catalogues.catalogue import Catalogue
@@ -24,7 +24,7 @@ FORMATS = ("glade+", "ned-lvs", "table")
 @click.option("--column", "columns", metavar="WHAT=COLUMN", multiple=True,
               help="Where the file has it, as ra=RAJ2000; may be repeated.")
 @click.option("--ra-unit", type=click.Choice(("deg", "hour")),
-              help="Unit of the right ascension, if the file does not say.")
+              help="Unit of the right ascension, if the file does not say it rightly.")
 @click.option("--folder", type=click.Path(file_okay=False),
               help="Where the catalogues are; by default below the home.")
 @click.option("--json", "json_", is_flag=True, help="Write a JSON object.")
@@ -55,14 +55,16 @@ def _say(made: Catalogue, new: bool) -> None:
     about = made.manifest
     if not new:
         click.echo(f"{made.name} was already made of this file in this way: nothing to do.")
-    click.echo(f"{made.name}: {made.rows:,} galaxies from {about['source']['rows']:,} rows, "
-               f"in {len(made.partitions):,} files in {made.folder}")
+    galaxies = counted(made.rows, "galaxy", "galaxies")
+    click.echo(f"{made.name}: {galaxies} from {counted(about['source']['rows'], 'row')}, "
+               f"in {counted(len(made.partitions), 'file')} in {made.folder}")
     if about["without_distance"]:
-        click.echo(f"  {about['without_distance']:,} of them have no distance: they only count "
-                   "for maps without distances")
+        have = "has" if about["without_distance"] == 1 else "have"
+        click.echo(f"  {about['without_distance']:,} of them {have} no distance: of use only for "
+                   "maps without distances")
     for each in about["left_out"]:
-        click.echo(f"  left out: {each['rows']:,} rows, {each['column']} {each['reason']} "
-                   f"(first: {each['first']})")
+        click.echo(f"  left out: {counted(each['rows'], 'row')}, {each['column']} "
+                   f"{each['reason']} (first: {each['first']})")
 
 
 def summary(catalogue: Catalogue) -> dict[str, Any]:

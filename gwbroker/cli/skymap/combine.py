@@ -16,8 +16,12 @@ from ..options import json_option, load_map
 @click.option("--distances", type=click.Choice(["joint", "first", "none"]), default="joint",
               show_default=True,
               help="All distances together, those of the first map that has them, or none.")
+@click.option("--force", is_flag=True,
+              help="Also maps that nearly exclude each other: overlap below 0.001.")
 @json_option
-def combine(files: tuple[str, ...], out: str, distances: str, json_: bool) -> None:
+def combine(
+    files: tuple[str, ...], out: str, distances: str, force: bool, json_: bool,
+) -> None:
     """Write the map of one source that all the maps A, B... are of to OUT.
 
     It is the product of their probabilities, made to sum to one; distances are marginalised
@@ -25,6 +29,7 @@ def combine(files: tuple[str, ...], out: str, distances: str, json_: bool) -> No
     """
     from ...skymap.combine import combine as combined
     from ...skymap.files import save
+    from ...skymap.overlap import APART
     from ...skymap.summary import summarize
     from ..options import provenance
     from ..output import area, as_json
@@ -34,7 +39,7 @@ def combine(files: tuple[str, ...], out: str, distances: str, json_: bool) -> No
     if files.count("-") > 1:
         raise click.UsageError("only one of the maps can be on the standard input")
     maps = [load_map(file) for file in files]
-    found = combined(maps, distances, files)  # type: ignore[arg-type]
+    found = combined(maps, distances, files, least=0 if force else APART)  # type: ignore[arg-type]
     save(found.skymap, out, provenance("combine", *files))
     facts: dict[str, Any] = {
         "out": out, "overlap": found.overlap, **summarize(found.skymap).as_dict(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import load_map
-from ..output import as_json, as_table
+from ..output import as_json, as_table, counted
 
 if TYPE_CHECKING:
     from ...catalogues.candidates import Candidates
@@ -38,6 +38,8 @@ SHOWN = 20
               help="Of how many candidates these are; by default as many as there are.")
 @click.option("--max-distance", type=float, metavar="MPC",
               help="How far away unrelated candidates may be.")
+@click.option("--ra-unit", type=click.Choice(("deg", "hour")),
+              help="Of the candidates' right ascensions, if the file does not say.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False),
               help="Write a table: .ecsv, .csv, .parquet or .json.")
 @click.option("--folder", type=click.Path(file_okay=False),
@@ -45,8 +47,8 @@ SHOWN = 20
 @click.option("--json", "json_", is_flag=True, help="Write a JSON object.")
 def crossmatch(
     map_: str, catalogue: str | None, candidates: str | None, level: float, rank: str | None,
-    top: int, trials: int | None, max_distance: float | None, output: str | None,
-    folder: str | None, json_: bool,
+    top: int, trials: int | None, max_distance: float | None, ra_unit: str | None,
+    output: str | None, folder: str | None, json_: bool,
 ) -> None:
     """Rank the galaxies of a catalogue, or score candidates, against the sky map in MAP.
 
@@ -71,11 +73,12 @@ def crossmatch(
     else:
         assert candidates is not None
         if candidates == "-" and not output and not json_:
-            _stream(skymap, trials, max_distance)
+            _stream(skymap, trials, max_distance, ra_unit)
             return
         from ...catalogues.scorer import score
 
-        table = score(skymap, _read(candidates), trials=trials, max_distance=max_distance)
+        table = score(skymap, _read(candidates, ra_unit), trials=trials,
+                      max_distance=max_distance)
         said = _scored(table)
     if output:
         table.write(output)
@@ -85,7 +88,7 @@ def crossmatch(
     for line in said:
         click.echo(line)
     if output:
-        click.echo(f"{len(table):,} rows in {output}")
+        click.echo(f"{counted(len(table), 'row')} in {output}")
     else:
         _show(table, "score" if catalogue is not None else "chance")
 
@@ -109,7 +112,8 @@ def _ranked(found: Ranking) -> list[str]:
     """Say what a ranking is."""
     about = found.table.provenance
     region = "volume" if about["dimensions"] == 3 else "area"
-    lines = [f"{found.inside:,} galaxies of {about['catalogue']} in the {about['level']:.4g} "
+    inside = counted(found.inside, "galaxy", "galaxies")
+    lines = [f"{inside} of {about['catalogue']} in the {about['level']:.4g} "
              f"credible {region}; ranked {found.ranked:,} by "
              + ("probability" if about["rank"] == "probability" else
                 f"probability times {about['rank']}")]
@@ -119,11 +123,11 @@ def _ranked(found: Ranking) -> list[str]:
         lines.append(f"Of {1 - about['distance_known']:.1%} of the probability the map does not "
                      "know the distance; galaxies there are not ranked.")
     if found.ranked < found.inside:
-        lines.append(f"{found.inside - found.ranked:,} are not ranked: their {about['rank']} is "
-                     "not known.")
+        lines.append(f"Not ranked for want of a {about['rank']}: "
+                     f"{found.inside - found.ranked:,}.")
     if found.without_distance:
-        lines.append(f"{found.without_distance:,} galaxies in the area have no distance and "
-                     "are not ranked.")
+        lines.append("Not ranked for want of a distance: "
+                     f"{found.without_distance:,} in the area.")
     if found.completeness is not None:
         lines.append(f"Their light is {found.completeness:.0%} of that of an average volume of "
                      "this size.")
@@ -133,8 +137,8 @@ def _ranked(found: Ranking) -> list[str]:
 def _scored(table: Table) -> list[str]:
     """Say what scores are."""
     about = table.provenance
-    lines = [f"{len(table):,} candidates, {about['trials']:,} trials. credible_level: near 1 is "
-             "far out. chance: near 0 is no coincidence."]
+    lines = [f"{counted(len(table), 'candidate')}, {counted(about['trials'], 'trial')}. "
+             "credible_level: near 1 is far out. chance: near 0 is no coincidence."]
     if about["dimensions"] == 2:
         lines.append("The map has no distances: this is about the sky alone.")
     else:
@@ -163,17 +167,22 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _read(source: str) -> Candidates:
+def _read(source: str, ra_unit: str | None) -> Candidates:
     from ...catalogues.candidates import Candidates
-
-    if source != "-":
-        return Candidates.read(source)
     from ...catalogues.lines import lines
+    from ...errors import SkyMapError
 
-    return Candidates.from_lines(lines(sys.stdin.buffer), "standard input")
+    if source == "-":
+        return Candidates.from_lines(lines(sys.stdin.buffer), "standard input", ra_unit)
+    found = Candidates.read(source, ra_unit)
+    if not len(found):
+        raise SkyMapError(source, "has no rows")
+    return found
 
 
-def _stream(skymap: SkyMap, trials: int | None, max_distance: float | None) -> None:
+def _stream(
+    skymap: SkyMap, trials: int | None, max_distance: float | None, ra_unit: str | None,
+) -> None:
     """Answer each line as it comes; a bad one is answered by its error, and the next is read."""
     import json
 
@@ -188,7 +197,7 @@ def _stream(skymap: SkyMap, trials: int | None, max_distance: float | None) -> N
         if not line.strip():
             continue
         try:
-            one = Candidates.from_line(line, f"line {number}")
+            one = Candidates.from_line(line, f"line {number}", ra_unit)
             good += 1
             answer = scorer.score(one, trials or good).rows()[0]
         except SkyMapError as e:
@@ -196,5 +205,5 @@ def _stream(skymap: SkyMap, trials: int | None, max_distance: float | None) -> N
         click.echo(json.dumps(answer, ensure_ascii=False))
         sys.stdout.flush()
     if bad:
-        click.echo(f"{bad} lines could not be scored.", err=True)
+        click.echo(f"{counted(bad, 'line')} could not be scored.", err=True)
         sys.exit(1)

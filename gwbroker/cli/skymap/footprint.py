@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ..options import json_option, load_map, map_argument
+from ..options import RA, json_option, load_map, map_argument
 
 
 @click.command()
 @map_argument
 @click.argument("moc", metavar="MOC", required=False)
-@click.option("--cone", type=float, nargs=3, metavar="RA DEC RADIUS",
+@click.option("--cone", type=(RA, float, float), metavar="RA DEC RADIUS",
               help="A circle instead of a file, degrees.")
 @json_option
 def footprint(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options import json_option, load_map, map_argument
+from ..options import RA, json_option, load_map, map_argument
 
 if TYPE_CHECKING:
     from ...skymap.multiorder import SkyMap
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @map_argument
-@click.option("--ra", type=float, required=True, metavar="DEG", help="Right ascension.")
+@click.option("--ra", type=RA, required=True, metavar="DEG", help="Right ascension.")
 @click.option("--dec", type=float, required=True, metavar="DEG", help="Declination.")
 @click.option("--distance", type=float, metavar="MPC",
               help="Luminosity distance: the level in three dimensions.")
@@ -30,21 +30,24 @@ def level(file: str, ra: float, dec: float, distance: float | None, json_: bool)
     from ..output import as_json
 
     skymap = load_map(file)
-    found = _level(file, skymap, ra, dec, distance)
     sight = along(skymap, ra, dec)
+    found = _level(file, skymap, ra, dec, distance, sight is not None)
     if json_:
         as_json({"credible_level": found, "distance": asdict(sight) if sight else None})
         return
     region = "region" if distance is None else "volume"
-    click.echo(f"{found:.6g}: the smallest {region} with it holds {found:.4%} of the probability.")
+    click.echo("The map does not know how far away a source there is; ask without --distance."
+               if found is None else
+               f"{found:.6g}: the smallest {region} with it holds {found:.4%} of the probability.")
     if sight is not None:
         click.echo(f"If it is there, then at {sight.median:.4g} Mpc ({sight.lower:.4g} to "
                    f"{sight.upper:.4g} with 90 %).")
 
 
 def _level(
-    file: str, skymap: SkyMap, ra: float, dec: float, distance: float | None,
-) -> float:
+    file: str, skymap: SkyMap, ra: float, dec: float, distance: float | None, known: bool,
+) -> float | None:
+    """Return the level; None in space where there is probability, but no distance is known."""
     from ...errors import SkyMapError
     from ...skymap.regions import credible_level_at
     from ...skymap.volume import Volume
@@ -55,4 +58,7 @@ def _level(
         raise SkyMapError("distance", f"{distance:g} is not a number of Mpc, more than 0")
     if not skymap.has_distance:
         raise SkyMapError(file, "the map has no distances; ask without --distance", "DISTMU")
-    return float(Volume(skymap).levels(skymap.find(ra, dec), distance))
+    cell = int(skymap.find(ra, dec))
+    if not known and skymap.prob[cell] > 0:
+        return None
+    return float(Volume(skymap).levels(cell, distance))

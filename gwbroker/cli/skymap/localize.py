@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import provenance
+from ..options import RA, as_shell, digest, provenance
 
 if TYPE_CHECKING:
     from ...skymap.multiorder import SkyMap
@@ -53,7 +53,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--ra", type=float, metavar="DEG", help="Right ascension.")
+@click.option("--ra", type=RA, metavar="DEG", help="Right ascension.")
 @click.option("--dec", type=float, metavar="DEG", help="Declination.")
 @click.option("--radius", type=float, metavar="DEG", help="Error radius; of a ring, its radius.")
 @click.option("--containment", type=float, metavar="P",
@@ -65,7 +65,7 @@ Examples:
               help="Of its major axis, from north to east.")
 @click.option("--annulus", type=float, metavar="DEG",
               help="A ring about --ra, --dec: half of its width.")
-@click.option("--corner", type=(float, float), multiple=True, metavar="RA DEC",
+@click.option("--corner", type=(RA, float), multiple=True, metavar="RA DEC",
               help="A corner of a polygon, degrees; give three or more.")
 @click.option("--gbm", type=click.Choice(GBM),
               help="A position of Fermi GBM, with the systematic errors of who located it.")
@@ -84,7 +84,7 @@ Examples:
               help="Leave out a detector; may be repeated.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="For --coinc and --samples [default: all cores].")
-@click.option("--earth", type=(float, float, float), metavar="RA DEC RADIUS",
+@click.option("--earth", type=(RA, float, float), metavar="RA DEC RADIUS",
               help="Leave nothing behind the Earth, as the spacecraft sees it, degrees.")
 def localize(out: Path, **options: Any) -> None:
     """Make a sky map and write it to OUT: .fits, .fits.gz, .parquet or .json."""
@@ -142,17 +142,29 @@ def _made(kind: str, o: Mapping[str, Any]) -> SkyMap:
         read = sample_files.read(o["samples"], o["unit"])
         return samples.from_samples(
             read.ra, read.dec, read.distance, maxpts=o["maxpts"] or samples.MAXPTS,
-            seed=samples.SEED if o["seed"] is None else o["seed"], threads=_threads(o))
+            seed=samples.SEED if o["seed"] is None else o["seed"], threads=_threads(o),
+            name=o["samples"])
     if kind == "--corner":
         return make.polygon(o["corner"], containment)
     if kind == "--gbm":
         return make.gbm(*place, o["radius"], containment, o["gbm"])
     if kind == "--annulus":
-        return make.annulus(*place, o["radius"], o["annulus"], containment)
+        return _annulus(*place, o["radius"], o["annulus"], containment)
     if kind == "--semi-major":
         return make.ellipse(
             *place, o["semi_major"], o["semi_minor"], o["position_angle"], containment)
     return make.cone(*place, o["radius"], containment)
+
+
+def _annulus(*values: float) -> SkyMap:
+    from ...errors import SkyMapError
+    from ...skymap import make
+
+    try:
+        return make.annulus(*values)
+    except SkyMapError as e:
+        # What is a width in Python is called by its option here.
+        raise SkyMapError("--annulus" if e.source == "width" else e.source, e.problem) from None
 
 
 def _threads(options: Mapping[str, Any]) -> int:
@@ -170,16 +182,16 @@ def _provenance(kind: str, options: Mapping[str, Any]) -> dict[str, str]:
     for name in FILES:
         if options[name]:
             used[name] = Path(options[name]).name
-    said = " ".join(f"{_option(name)} {value}" for name, value in used.items())
-    found = {"localization": said, **provenance("localize")}
+    said = " ".join(as_shell(_option(name), value) for name, value in used.items())
+    found = {"localization": said, **provenance("localize", version=_version(kind))}
     for name in FILES:
         if options[name]:
-            found[f"sha256 of {name}"] = _digest(options[name])
+            found[f"sha256 of {name}"] = digest(options[name])
     return found
 
 
-def _digest(path: str) -> str:
-    import hashlib
+def _version(kind: str) -> str:
+    """Return the version of what computes maps of a kind, if that is not us."""
+    from ...skymap.ligo import version
 
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return version() if kind in ("--coinc", "--samples") else ""

@@ -22,7 +22,7 @@ def moc(file: str, out: str, level: float, json_: bool) -> None:
     """
     from ...skymap.footprint import probability
     from ...skymap.moc import Moc
-    from ..output import area, as_json
+    from ..output import area, as_json, counted
 
     skymap = load_map(file)
     region = Moc.of_level(skymap, level)
@@ -32,5 +32,5 @@ def moc(file: str, out: str, level: float, json_: bool) -> None:
     if json_:
         as_json(facts)
         return
-    click.echo(f"{out}: {area(region.area)} in {facts['cells']:,} cells, with "
+    click.echo(f"{out}: {area(region.area)} in {counted(len(region.uniq), 'cell')}, with "
                f"{facts['probability']:.4%} of the probability.")

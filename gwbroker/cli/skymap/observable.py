@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..options import json_option, load_map, map_argument
-from ..output import as_json, as_table
+from ..output import area, as_json, as_table
 
 NOTHING = 3
 """Exit code if nothing can be seen; the reason is written."""
@@ -51,7 +51,7 @@ def observable(
                    f" Moon {100 * found.moon_illumination:.0f} % lit")
         click.echo(f"{100 * found.probability:.1f} % of the probability of the"
                    f" {100 * found.level:g} % region and {100 * found.area:.1f} % of its"
-                   f" {found.region:,.0f} deg2 for at least {found.minutes:g} min")
+                   f" {area(found.region)} for at least {found.minutes:g} min")
         if found.best:
             click.echo(f"most at {found.best}")
         as_table("", ("time", "visible", "Sun", "Moon"),

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from ..options import json_option, load_map
+from ..options import RA, json_option, load_map
 
 
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B", required=False)
-@click.option("--ra", type=float, metavar="DEG", help="Right ascension, instead of B.")
+@click.option("--ra", type=RA, metavar="DEG", help="Right ascension, instead of B.")
 @click.option("--dec", type=float, metavar="DEG", help="Declination, instead of B.")
 @json_option
 def overlap(

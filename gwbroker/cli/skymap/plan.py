@@ -70,8 +70,7 @@ def plan(
     if json_:
         as_json(found.to_dict())
     elif output:
-        click.echo(f"{output}: {len(found.exposures)} exposures cover"
-                   f" {100 * found.covered:.1f} %")
+        click.echo(f"{output}: {found.coverage}")
     else:
         click.echo(found.text(), nl=False)
     if found.reason:
