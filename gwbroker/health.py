@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .conf import mask_url, settings
 from .errors import ConfigError, GWBrokerError
@@ -148,6 +149,28 @@ def _listeners() -> Iterator[Finding]:
         else:
             yield Finding(source, Level.OK,
                           f"{row['state']} on {row['host']} (pid {row['pid']}); {heard}")
+    yield from _shares(rows)
+
+
+def _shares(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Look whether all hosts have the same idea of who reads: else partitions are left out."""
+    remedy = "give all hosts the same settings and restart their workers, or messages are left out"
+    for name, row in rows.items():
+        source = name.removeprefix("gwbroker.listeners.")
+        if not row["held"] or not source.startswith("kafka."):
+            continue
+        where = f"on {row['host']} (pid {row['pid']})"
+        if source not in settings().sources:
+            yield Finding(source, Level.WARNING,
+                          f"it runs {where}, and is not in these settings: {remedy}")
+            continue
+        cluster = settings().kafka[_readers()[source].removeprefix("kafka.")]
+        shared = re.search(r"as one of (\d+) readers", row["state"] or "")
+        if row["state"] and int(shared[1] if shared else 1) != cluster.readers \
+                and row["state"].startswith("reads "):
+            yield Finding(source, Level.WARNING,
+                          f"it reads {where} as one of {shared[1] if shared else 1}, and readers "
+                          f"is {cluster.readers} in these settings: {remedy}")
 
 
 def _readers() -> dict[str, str]:

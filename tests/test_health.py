@@ -62,7 +62,8 @@ def test_a_heartbeat_that_was_never_heard_or_has_ceased_is_critical():
 def test_each_reader_of_a_cluster_is_looked_at_and_its_trouble_told():
     for name in ("kafka.gcn", "kafka.gcn.2"):
         assert leases.acquire(f"gwbroker.listeners.{name}", name) is None
-    leases.say("gwbroker.listeners.kafka.gcn", "kafka.gcn", "reads 9 of 9 topics", None)
+    leases.say("gwbroker.listeners.kafka.gcn", "kafka.gcn",
+               "reads 9 of 9 topics as one of 2 readers", None)
     leases.say("gwbroker.listeners.kafka.gcn.2", "kafka.gcn.2", "trouble",
                "the token endpoint answered 503")
     heartbeat(1)
@@ -72,6 +73,20 @@ def test_each_reader_of_a_cluster_is_looked_at_and_its_trouble_told():
     assert found["kafka.gcn.2"].level == Level.CRITICAL
     assert "answered 503" in found["kafka.gcn.2"].text
     assert "last message" in found["kafka.gcn.2"].text
+
+
+@pytest.mark.usefixtures("gcn")
+def test_hosts_that_have_another_idea_of_how_many_read_are_told():
+    states = {"kafka.gcn": "reads 9 of 9 topics as one of 2 readers",
+              "kafka.gcn.2": "reads 9 of 9 topics as one of 3 readers",
+              "kafka.gcn.3": "reads 9 of 9 topics as one of 3 readers", "vtp.old": "connected"}
+    for name, state in states.items():
+        assert leases.acquire(f"gwbroker.listeners.{name}", name) is None
+        leases.say(f"gwbroker.listeners.{name}", name, state, None)
+    warned = {f.check: f.text for f in examine() if f.level == Level.WARNING}
+    assert "as one of 3, and readers is 2 in these settings" in warned["kafka.gcn.2"]
+    assert "is not in these settings" in warned["kafka.gcn.3"]
+    assert not {"kafka.gcn", "vtp.old"} & warned.keys()
 
 
 @pytest.mark.usefixtures("gcn")

@@ -96,7 +96,7 @@ class KafkaReader:
         self.accept = accept
         self.should_stop = should_stop
         name = source if share[0] == 0 else f"{source}.{share[0] + 1}"
-        self.book = TopicBook(name, self.topics, say, note)
+        self.book = TopicBook(name, self.topics, say, note, share[1])
         self._known = known
         self._share = share
         self._bulk = frozenset(bulk)

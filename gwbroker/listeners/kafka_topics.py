@@ -48,13 +48,16 @@ class TopicBook:
         Told how it fares: a state, and an error or None.
     write : callable
         Writes the rows to the ledger; it may raise `LedgerError`.
+    readers : int
+        How many readers share the cluster, of which this is one.
     """
 
     def __init__(
         self, source: str, topics: Iterable[str], say: Callable[[str, str | None], object],
-        write: Callable[[str, Sequence[Progress]], object],
+        write: Callable[[str, Sequence[Progress]], object], readers: int = 1,
     ) -> None:
         self.source = source
+        self._shared = f" as one of {readers} readers" if readers > 1 else ""
         self.say = say
         self.reads = 0
         self._write = write
@@ -141,7 +144,8 @@ class TopicBook:
         more = f" (and {len(problems) - 3} more problems)" if len(problems) > 3 else ""
         error = "; ".join(problems[:3]) + more if problems else None
         nothing = any(kind in TROUBLES for kind in self._problems)
-        state = "trouble" if nothing else f"reads {self.reads} of {len(self._topics)} topics"
+        state = "trouble" if nothing else \
+            f"reads {self.reads} of {len(self._topics)} topics{self._shared}"
         self.say(state, error)
 
     def due(self) -> bool:
