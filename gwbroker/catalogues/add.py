@@ -19,11 +19,11 @@ import pyarrow as pa
 from .. import __version__
 from ..errors import SkyMapError
 from ..skymap.atomic import write_whole
-from . import cosmology
+from . import cosmology, units
 from .catalogue import MANIFEST, VERSION, Catalogue
-from .clean import Cleaner
+from .clean import LINE, Cleaner
 from .columns import KEPT
-from .layouts import Layout, layout
+from .layouts import layout
 from .sorting import Spill
 from .sources import Source, open_source
 
@@ -62,7 +62,8 @@ def add(
     columns : mapping, optional
         Where the file has what is kept, as ``{"ra": "RAJ2000"}``; see `columns.GIVEN`.
     ra_unit : {"deg", "hour"}, optional
-        Unit of the right ascension; by default what the file says, or degrees.
+        Unit of the right ascension; by default what the file says, or degrees. What other columns
+        say that they are in is converted as well.
     progress : callable, optional
         Told what is done, and how much of it.
 
@@ -71,14 +72,14 @@ def add(
     SkyMapError
         If the file cannot be used, or the catalogue cannot be written.
     """
-    if ra_unit not in (None, "deg", "hour"):
-        raise SkyMapError("ra_unit", f"{ra_unit!r} is neither 'deg' nor 'hour'")
     source, target = Path(path), Path(folder)
     wanted = layout(format, columns)
     tell = progress or (lambda what, done: None)
     with open_source(source, wanted) as opened:
         found = wanted.find(str(source), opened.columns)
-        key = {"version": VERSION, "format": format, "ra_unit": ra_unit, "columns": found.columns,
+        said = units.stated(found, opened.units, ra_unit)
+        clean = Cleaner(found, units.scales(str(source), found, said))
+        key = {"version": VERSION, "format": format, "units": said, "columns": found.columns,
                "sha256": _sha256(source, tell), "gwbroker": __version__}
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         with _writing(target):
@@ -86,19 +87,19 @@ def add(
             if old is not None and old.digest == digest:
                 return old, False
             with tempfile.TemporaryDirectory(dir=target, prefix=TEMPORARY) as scratch:
-                about = {"name": name or target.name, "digest": digest, "sha256": key["sha256"]}
-                manifest = _build(source, opened, found, ra_unit, Path(scratch), about, tell)
+                about = {"name": name or target.name, "digest": digest, "sha256": key["sha256"],
+                         "units": said}
+                manifest = _build(source, opened, clean, Path(scratch), about, tell)
                 _replace(target, Path(scratch), manifest)
     return Catalogue.open(target), True
 
 
 def _build(
-    path: Path, source: Source, found: Layout, ra_unit: str | None, scratch: Path,
-    about: dict[str, Any], tell: Progress,
+    path: Path, source: Source, clean: Cleaner, scratch: Path, about: dict[str, Any],
+    tell: Progress,
 ) -> dict[str, Any]:
     """Read the file and write the partitions; return the manifest."""
-    unit = source.units.get(found.columns["ra"][0], "").lower()
-    clean = Cleaner(found, hours=(ra_unit or unit) in ("hour", "h", "hourangle", "hr"))
+    found = clean.layout
     texts = found.columns.get("name", ())
     numbers = [c for c in found.wanted if c not in texts]
     with Spill(scratch / "spill") as spill:
@@ -106,7 +107,7 @@ def _build(
             spill.add(clean(batch))
             tell("reading", batch.done)
         spill.close()
-        _judge(str(path), clean, ra_unit)
+        _judge(str(path), clean, about["units"])
         level, partitions = spill.partitions(scratch / "data", lambda d: tell("sorting", d))
     return {
         "version": VERSION, "name": about["name"], "format": found.name,
@@ -115,14 +116,15 @@ def _build(
         "given": clean.given,
         "left_out": [asdict(r) for r in clean.rejected.values()],
         "source": {"file": path.name, "bytes": path.stat().st_size, "sha256": about["sha256"],
-                   "rows": clean.read, "columns": {k: list(v) for k, v in found.columns.items()}},
+                   "rows": clean.read, "columns": {k: list(v) for k, v in found.columns.items()},
+                   "units": about["units"]},
         "band": found.band, "cosmology": cosmology.NAME,
         "columns": [{"name": c.name, "unit": c.unit, "type": str(c.type), "meaning": c.meaning}
                     for c in KEPT],
         "versions": versions(), "partitions": partitions}
 
 
-def _judge(source: str, clean: Cleaner, ra_unit: str | None) -> None:
+def _judge(source: str, clean: Cleaner, said: Mapping[str, str]) -> None:
     """Refuse a file of which little is left, and right ascensions in hours.
 
     Raises
@@ -131,17 +133,21 @@ def _judge(source: str, clean: Cleaner, ra_unit: str | None) -> None:
         Naming the column and what is wrong with it.
     """
     worst = max(clean.rejected.values(), key=lambda r: r.rows, default=None)
+    bad = clean.read - clean.kept
     if worst is not None and 2 * clean.kept <= clean.read:
+        if worst.column == LINE:
+            raise SkyMapError(source, f"{worst.rows:,} of {clean.read:,} lines have too few or too "
+                              "many columns")
+        total = "" if bad == worst.rows else f", and {bad:,} rows in all cannot be used"
         raise SkyMapError(
             source, f"{worst.reason} in {worst.rows:,} of {clean.read:,} rows (first: "
-            f"{worst.first}); is it the right column, and the right --format?", worst.column)
+            f"{worst.first}){total}; is it the right column, and the right --format?",
+            worst.column)
     if clean.kept == 0:
         raise SkyMapError(source, "has no rows")
-    if ra_unit is None and clean.like_hours:
-        raise SkyMapError(
-            source, f"lies between {clean.ra[0]:g} and {clean.ra[1]:g} in all of {clean.kept:,} "
-            "rows, which are all over the sky: are these hours? Say so with --ra-unit hour, or "
-            "--ra-unit deg if they are degrees", clean.layout.columns["ra"][0])
+    column = clean.layout.columns["ra"][0]
+    if column not in said:
+        units.refuse_hours(source, column, clean.kept, clean.ra, clean.dec)
 
 
 def _replace(target: Path, scratch: Path, manifest: dict[str, Any]) -> None:

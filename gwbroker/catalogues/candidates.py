@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -13,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SkyMapError
-from . import cosmology
-from .columns import LONGEST_NAME
+from . import cosmology, units
 from .layouts import Layout
-from .lines import LONGEST, lines
+from .lines import lines
+from .rows import name_of, number_of, row_of
 from .sources import open_source
 
 Floats = npt.NDArray[np.float64]
@@ -110,12 +109,23 @@ class Candidates:
                 raise SkyMapError(source, f"has {values[column].size} values, not {size}", column)
         _check(source, values)
         names = np.empty(size, object)
-        names[:] = [None] * size if name is None else [_name(source, each) for each in name]
+        names[:] = [None] * size if name is None else [name_of(source, each) for each in name]
         return cls(name=names, **values)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]], source: str) -> Candidates:
+    def from_rows(
+        cls, rows: Iterable[Mapping[str, Any]], source: str, ra_unit: str | None = None,
+    ) -> Candidates:
         """Return candidates from JSON objects.
+
+        Parameters
+        ----------
+        rows : iterable of mapping
+            With the keys of `LAYOUT`, degrees and Mpc.
+        source : str
+            Where they are from, for error messages.
+        ra_unit : {"deg", "hour"}, optional
+            Unit of the right ascension; by default degrees.
 
         Raises
         ------
@@ -123,87 +133,116 @@ class Candidates:
             Naming the key and its value.
         """
         rows = list(rows)
+        scale = units.scales(source, LAYOUT, units.stated(LAYOUT, {}, ra_unit))
         found: dict[str, list[Any]] = {}
         for wanted, names in LAYOUT.columns.items():
             found[wanted] = [next((row[n] for n in names if row.get(n) is not None), None)
                              for row in rows]
         for column in NUMBERS:
-            found[column] = [_number(source, column, v) for v in found[column]]
+            found[column] = [scale[column] * number_of(source, column, v) for v in found[column]]
         return cls.of(source=source, name=found.pop("name"), **found)
 
     @classmethod
-    def from_line(cls, line: str | bytes, source: str) -> Candidates:
-        """Return the candidate in a line of JSON.
+    def from_line(
+        cls, line: str | bytes, source: str, ra_unit: str | None = None,
+    ) -> Candidates:
+        """Return the candidate in a line of JSON, see `from_rows`.
 
         Raises
         ------
         SkyMapError
             If it is none.
         """
-        return cls.from_rows([_row(line, source)], source)
+        return cls.from_rows([row_of(line, source)], source, ra_unit)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Candidates:
+    def read(cls, path: str | os.PathLike[str], ra_unit: str | None = None) -> Candidates:
         """Return the candidates in a table: CSV, ECSV, FITS or Parquet, or lines of JSON.
+
+        What the columns say that they are in is converted.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        ra_unit : {"deg", "hour"}, optional
+            Unit of the right ascension; by default what the file says, or degrees.
 
         Raises
         ------
         SkyMapError
-            If it cannot be read, naming column and value.
+            If it cannot be read, a unit is of another kind, or right ascensions look like hours;
+            it names column and value.
         """
         source = os.fspath(path)
         with open_source(path, LAYOUT) as opened:
             if opened.columns and opened.columns[0].startswith(("{", "[")):
-                return cls._read_json(source)
+                return cls._read_json(source, ra_unit)
             layout = LAYOUT.find(source, opened.columns)
+            said = units.stated(layout, opened.units, ra_unit)
+            scale = units.scales(source, layout, said)
             names = layout.columns.get("name", ())[:1]
             numbers = {w: c[0] for w, c in layout.columns.items() if w != "name"}
             parts: dict[str, list[Any]] = {c: [] for c in (*numbers.values(), *names)}
             for batch in opened.read(list(numbers.values()), list(names)):
                 if batch.torn:
-                    raise SkyMapError(source, f"{batch.torn} rows have too few or too many columns")
+                    have = "row has" if batch.torn == 1 else "rows have"
+                    raise SkyMapError(source, f"{batch.torn:,} {have} too few or too many columns")
                 for column, values in parts.items():
                     values.extend(batch.columns[column].to_pylist())
                 if len(parts[numbers["ra"]]) > MOST:
                     raise SkyMapError(source, f"has more than {MOST:,} candidates")
-        known = {w: np.array(parts[c], np.float64) for w, c in numbers.items()}
-        return cls.of(source=source, name=parts[names[0]] if names else None, **known)
+        known = {w: scale[w] * np.array(parts[c], np.float64) for w, c in numbers.items()}
+        found = cls.of(source=source, name=parts[names[0]] if names else None, **known)
+        return found if numbers["ra"] in said else found._not_in_hours(source, numbers["ra"])
 
     @classmethod
-    def _read_json(cls, source: str) -> Candidates:
+    def _read_json(cls, source: str, ra_unit: str | None) -> Candidates:
         with open(source, "rb") as f:
-            return cls.from_lines(lines(f), source)
+            return cls.from_lines(lines(f), source, ra_unit)
 
     @classmethod
-    def from_lines(cls, each_line: Iterable[str | bytes], source: str) -> Candidates:
-        """Return the candidates in lines of JSON, one each.
+    def from_lines(
+        cls, each_line: Iterable[str | bytes], source: str, ra_unit: str | None = None,
+    ) -> Candidates:
+        """Return the candidates in lines of JSON, one each, see `from_rows`.
 
         Raises
         ------
         SkyMapError
-            Naming the line.
+            Naming the line, or if right ascensions look like hours.
         """
         parts: list[Candidates] = []
         numbered = ((n, line) for n, line in enumerate(each_line, 1) if line.strip())
-        while some := [(n, _row(line, f"{source}, line {n}"))
+        while some := [(n, row_of(line, f"{source}, line {n}"))
                        for n, line in islice(numbered, PIECE)]:
-            parts.append(cls._from_numbered(some, source))
+            parts.append(cls._from_numbered(some, source, ra_unit))
             if len(parts) * PIECE > MOST:
                 raise SkyMapError(source, f"has more than {MOST:,} candidates")
         if not parts:
             raise SkyMapError(source, "has no candidates")
-        return cls(**{f.name: np.concatenate([getattr(c, f.name) for c in parts])
-                      for f in fields(cls)})
+        found = cls(**{f.name: np.concatenate([getattr(c, f.name) for c in parts])
+                       for f in fields(cls)})
+        return found if ra_unit else found._not_in_hours(source, "ra")
 
     @classmethod
-    def _from_numbered(cls, rows: list[tuple[int, dict[str, Any]]], source: str) -> Candidates:
+    def _from_numbered(
+        cls, rows: list[tuple[int, dict[str, Any]]], source: str, ra_unit: str | None,
+    ) -> Candidates:
         try:
-            return cls.from_rows([row for _, row in rows], source)
+            return cls.from_rows([row for _, row in rows], source, ra_unit)
         except SkyMapError:
             # Which line it is is only asked when one is wrong: together they are much faster.
             for number, row in rows:
-                cls.from_rows([row], f"{source}, line {number}")
+                cls.from_rows([row], f"{source}, line {number}", ra_unit)
             raise
+
+    def _not_in_hours(self, source: str, column: str) -> Candidates:
+        """Return the same, unless their right ascensions look like hours."""
+        if len(self):
+            units.refuse_hours(source, column, len(self), (self.ra.min(), self.ra.max()),
+                               (self.dec.min(), self.dec.max()))
+        return self
 
     def distances(self) -> tuple[Floats, Floats, npt.NDArray[np.object_]]:
         """Return luminosity distances and errors, Mpc, and what each is from.
@@ -225,7 +264,8 @@ def _check(source: str, values: Mapping[str, Floats]) -> None:
     with np.errstate(invalid="ignore"):
         for column, wrong, problem in (
             ("ra", ~np.isfinite(values["ra"]), "is not a finite number of degrees"),
-            ("ra", (values["ra"] < -180) | (values["ra"] > 360), "is not within -180 and 360"),
+            ("ra", (values["ra"] < -180) | (values["ra"] > 360),
+             "is not within -180 and 360 degrees"),
             ("dec", ~(np.abs(values["dec"]) <= 90), "is not within -90 and 90 degrees"),
             ("redshift", (values["redshift"] < -0.1) | (values["redshift"] > cosmology.LARGEST),
              f"is not a redshift below {cosmology.LARGEST:g}"),
@@ -236,47 +276,6 @@ def _check(source: str, values: Mapping[str, Floats]) -> None:
         ):
             if wrong.any():
                 row = int(np.argmax(wrong))
-                raise SkyMapError(source, f"{values[column][row]:g} in row {row + 1} {problem}",
-                                  column)
-
-
-def _row(line: str | bytes, source: str) -> dict[str, Any]:
-    """Return the JSON object in a line."""
-    if len(line) > LONGEST:
-        raise SkyMapError(source, f"is longer than {LONGEST:,} bytes, and not read")
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as e:
-        raise SkyMapError(source, f"is not JSON: {e}") from None
-    if not isinstance(row, dict):
-        raise SkyMapError(source, f"is not a JSON object but {type(row).__name__}")
-    return row
-
-
-def _name(source: str, value: Any) -> str | None:
-    """Return a name that every table and terminal can show."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise SkyMapError(source, f"{value!r:.60} is not a name", "name")
-    text = str(value)
-    if len(text) > LONGEST_NAME:
-        raise SkyMapError(source, f"{text[:40]!r}... has {len(text):,} letters, more than "
-                          f"{LONGEST_NAME}", "name")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise SkyMapError(source, f"{text!r:.60} is not Unicode text", "name") from None
-    return text
-
-
-def _number(source: str, column: str, value: Any) -> float:
-    if value is None:
-        return float("nan")
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise SkyMapError(source, f"{value!r:.60} is not a number", column)
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        raise SkyMapError(source, f"{value!r:.60} is not a number; positions are in degrees",
-                          column) from None
+                # Where there is but one, as in a line, its number says nothing.
+                where = f" in row {row + 1}" if len(wrong) > 1 else ""
+                raise SkyMapError(source, f"{values[column][row]:g}{where} {problem}", column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import healpy as hp
@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST = 1e-30
 LARGEST = 1e30
 """Numbers that are kept in 32 bits lie between these."""
+
+LINE = "row"
+"""What is wrong, instead of a column, if a line cannot be taken apart."""
 
 
 @dataclass
@@ -51,11 +54,18 @@ class Rejected:
 
 
 class Cleaner:
-    """Turns rows of a file into rows of a catalogue, counting those that are left out."""
+    """Turns rows of a file into rows of a catalogue, counting those that are left out.
 
-    def __init__(self, layout: Layout, hours: bool) -> None:
-        self.layout = layout
-        self.scale = 15.0 if hours else 1.0
+    Parameters
+    ----------
+    layout : Layout
+        Which columns of the file are what.
+    scale : mapping
+        What to multiply each with, see `units.scales`.
+    """
+
+    def __init__(self, layout: Layout, scale: Mapping[str, float]) -> None:
+        self.layout, self.scale = layout, scale
         self.rejected: dict[tuple[str, str], Rejected] = {}
         self.read = self.kept = 0
         self.given = dict.fromkeys(SCHEMA.names, 0)
@@ -65,10 +75,10 @@ class Cleaner:
     def __call__(self, batch: Batch) -> pa.RecordBatch:
         """Return the galaxies in some rows."""
         if batch.torn:
-            self._count("row", "has too few or too many columns", "not numbered", batch.torn)
+            self._count(LINE, "has too few or too many columns", "not numbered", batch.torn)
         self.read += batch.torn
         first, self.read = self.read + 1, self.read + batch.rows
-        value = {wanted: _numbers(batch, names) for wanted, names in self.layout.columns.items()
+        value = {wanted: self._scaled(batch, wanted) for wanted in self.layout.columns
                  if wanted != "name"}
         ra, dec = value["ra"], value["dec"]
         none = np.full(batch.rows, np.nan)
@@ -79,7 +89,7 @@ class Cleaner:
             for wanted, wrong, reason in (
                 ("ra", ~np.isfinite(ra), "is no number"),
                 ("dec", ~np.isfinite(dec), "is no number"),
-                ("ra", (ra < -180) | (ra * self.scale > 360), "is not a right ascension"),
+                ("ra", (ra < -180) | (ra > 360), "is not a right ascension"),
                 ("dec", np.abs(dec) > 90, "is not within -90 and 90"),
                 ("distance", distance <= 0, "is not positive"),
                 ("distance", np.isinf(distance), "is infinite"),
@@ -88,10 +98,10 @@ class Cleaner:
             ):
                 wrong &= good
                 if wrong.any():
-                    row = int(np.argmax(wrong))
-                    self._count(self.layout.columns[wanted][0], reason,
-                                f"{value[wanted][row]:g} in row {first + row:,}",
-                                int(wrong.sum()))
+                    row, column = int(np.argmax(wrong)), self.layout.columns[wanted][0]
+                    # As the file has it, in whatever unit.
+                    self._count(column, reason, f"{_numbers(batch, column)[row]:g} in row "
+                                f"{first + row:,}", int(wrong.sum()))
                     good &= ~wrong
         self.kept += int(good.sum())
         value = {name: values[good] for name, values in value.items()}
@@ -100,8 +110,14 @@ class Cleaner:
                 limits[:] = min(limits[0], values.min()), max(limits[1], values.max())
         return self._galaxies(value, _names(batch, self.layout, good))
 
+    def _scaled(self, batch: Batch, wanted: str) -> Floats:
+        """Return numbers in the unit that is kept."""
+        found = _numbers(batch, self.layout.columns[wanted][0])
+        scale = self.scale[wanted]
+        return found if scale == 1 else found * scale
+
     def _galaxies(self, value: dict[str, Floats], names: pa.Array) -> pa.RecordBatch:
-        ra, dec = value["ra"] * self.scale % 360.0, value["dec"]
+        ra, dec = value["ra"] % 360.0, value["dec"]
         none = np.full(len(ra), np.nan)
         distance, error = value.get("distance", none), value.get("distance_error", none)
         redshift = value.get("redshift", none)
@@ -126,7 +142,7 @@ class Cleaner:
             "distance": _small(distance), "distance_error": _small(error, zero=True),
             "redshift": _small(redshift, negative=True),
             "luminosity": _small(np.where(np.isfinite(luminosity), luminosity, bright)),
-            "mass": _small(value.get("mass", none) * self.layout.mass_unit), "name": names}
+            "mass": _small(value.get("mass", none)), "name": names}
         for name, values in columns.items():
             self.given[name] += len(values) - values.null_count
         return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -135,15 +151,9 @@ class Cleaner:
         key = (column, reason)
         self.rejected.setdefault(key, Rejected(column, reason, first)).rows += rows
 
-    @property
-    def like_hours(self) -> bool:
-        """Whether right ascensions look like hours: many, all within 24, all over the sky."""
-        return (self.scale == 1 and self.kept >= 100 and self.ra[0] >= 0 and self.ra[1] <= 24
-                and self.dec[1] - self.dec[0] > 60)
 
-
-def _numbers(batch: Batch, names: Sequence[str]) -> Floats:
-    return np.asarray(batch.columns[names[0]].to_numpy(zero_copy_only=False), np.float64)
+def _numbers(batch: Batch, column: str) -> Floats:
+    return np.asarray(batch.columns[column].to_numpy(zero_copy_only=False), np.float64)
 
 
 def _names(batch: Batch, layout: Layout, good: Mask) -> pa.Array:

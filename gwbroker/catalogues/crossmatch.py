@@ -154,7 +154,8 @@ def _ranking(
     about = {
         **provenance.of(skymap), **provenance.of_catalogue(catalogue),
         "dimensions": 3 if density.volume else 2, "level": density.level, "rank": rank,
-        "distance_known": density.volume.known if density.volume else 0.0,
+        # A sum of probabilities that are rounded may exceed one.
+        "distance_known": min(density.volume.known, 1.0) if density.volume else 0.0,
         "inside": inside, "ranked": best.ranked, "without_distance": without_distance,
         "completeness": filled}
     table = Table(_columns(density, partitions, best), _UNITS, about)

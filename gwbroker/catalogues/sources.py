@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from .layouts import Layout
 
 BATCH = 250_000
 """Rows that are in memory at a time."""
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,20 @@ def open_source(
     inner = _inflated(file) if start.startswith(b"\x1f\x8b") else start
     if inner.startswith(b"SIMPLE  ="):
         return sources_fits.opened(file, layout)
-    if b"\0" in inner:
+    if not _is_text(inner):
         raise SkyMapError(str(file), "is neither FITS, Parquet nor text")
     return sources_text.opened(file, layout)
+
+
+def _is_text(start: bytes) -> bool:
+    """Tell whether a file that begins so may be text: pictures and archives are not."""
+    try:
+        # The last letter may be cut.
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        # Text in another code is told as such when it is read.
+        return not _CONTROL.search(start)
+    return b"\0" not in start
 
 
 def _inflated(file: Path) -> bytes:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import SkyMapError
+from ..skymap.parquet_units import units_of
 from .columns import LONGEST_NAME
 from .layouts import Layout
 from .sources import BATCH, Batch, Source
@@ -47,9 +48,7 @@ def opened(path: Path, layout: Layout) -> Iterator[Source]:
             raise SkyMapError(name, f"is damaged Parquet: {e}") from e
 
     with file:
-        units = {f.name: f.metadata[b"unit"].decode() for f in file.schema_arrow
-                 if f.metadata and b"unit" in f.metadata}
-        yield Source(tuple(file.schema_arrow.names), read, units)
+        yield Source(tuple(file.schema_arrow.names), read, units_of(file.schema_arrow, name))
 
 
 def _is_text(kind: pa.DataType) -> bool:

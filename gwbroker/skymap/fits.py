@@ -86,9 +86,7 @@ def read(
     coordinates = str(found.structure.get("COORDSYS") or "C").strip()
     if coordinates.upper() not in EQUATORIAL:
         raise SkyMapError(name, f"COORDSYS is {coordinates!r}, only equatorial maps are read")
-    for column, unit in UNITS.items():
-        if _is_other_unit(said := found.units.get(column, "")):
-            raise SkyMapError(name, f"is in {said}, only {unit} is read: convert it", column)
+    check_units(found.units, name)
     if "UNIQ" in found.columns:
         return _multiorder(name, found).validate(name)
     return _flat(name, found)
@@ -189,6 +187,19 @@ def from_columns(
     return SkyMap(**values, meta=meta, history=history)
 
 
+def check_units(units: Mapping[str, str], name: str) -> None:
+    """Refuse columns that say that they are in other units than `UNITS`.
+
+    Raises
+    ------
+    SkyMapError
+        Naming the column and its unit.
+    """
+    for column, unit in UNITS.items():
+        if _is_other_unit(said := units.get(column, "")):
+            raise SkyMapError(name, f"is in {said}, only {unit} is read: convert it", column)
+
+
 def _is_other_unit(said: str) -> bool:
     """Tell whether a unit is one that maps come in by mistake; what is unclear is let pass."""
     # Not parsed by astropy, which would work out 10**999999999.
@@ -213,6 +224,9 @@ def _flat(name: str, found: Table) -> SkyMap:
     columns, structure = found.columns, found.structure
     scheme = str(structure.get("INDXSCHM") or "IMPLICIT").strip()
     ordering = _ordering(found)
+    if ordering == "MISSING":
+        raise SkyMapError(name, "ORDERING is missing; without it nobody knows whether the pixels "
+                          "are in the order RING or NESTED")
     if ordering == "NUNIQ":
         raise SkyMapError(name, "is missing, though ORDERING is 'NUNIQ'", "UNIQ")
     if scheme.upper() != "IMPLICIT":

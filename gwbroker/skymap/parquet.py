@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from ..errors import SkyMapError
 from . import header
 from .atomic import write_whole
-from .fits import DISTANCES, LIMIT, from_columns
+from .fits import DISTANCES, LIMIT, check_units, from_columns
 from .multiorder import SkyMap
+from .parquet_units import units_of
 
 COLUMNS = ("UNIQ", "PROBDENSITY", *(column.upper() for column in DISTANCES))
 """The columns of a map; read in any case, written in capitals."""
@@ -45,12 +46,14 @@ def read(content: bytes, name: str = "sky map", limit: int = LIMIT) -> SkyMap:
     Raises
     ------
     SkyMapError
-        If it is damaged, larger than `limit`, has no map or an invalid one; ranges of pixels,
-        without UNIQ, are not a map.
+        If it is damaged, larger than `limit`, has no map or an invalid one, or a column is in
+        another unit; ranges of pixels, without UNIQ, are not a map.
     """
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         wanted = _wanted(file, name)
+        units = units_of(file.schema_arrow, name)
+        check_units({upper: units.get(own, "") for upper, own in wanted.items()}, name)
         _check_kinds(file, wanted, name)
         _check_size(file, set(wanted.values()), name, limit)
         table = file.read(columns=list(wanted.values()))

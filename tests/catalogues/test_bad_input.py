@@ -31,6 +31,8 @@ def refused(path, folder, **options):
     (b"# only\n# comments\n", "has no rows"),
     (b"ra,dec\n", "has no rows"),
     (b"\x89PNG\r\n\x1a\n\0\0\0", "is neither FITS, Parquet nor text"),
+    (b"\x89PNG\r\n\x1a\n" + b"0" * 1000, "is neither FITS, Parquet nor text"),
+    (b"ra,dec,distance\n10,5\n20,1,2,3\n", "2 of 2 lines have too few or too many columns"),
     (b"PAR1 and no more", "is damaged Parquet"),
     (b"\x1f\x8b\x08\x00broken", "is damaged gzip"),
     (b"name,ra\na,5\n", "column dec: is missing; the file has name, ra; name the column with "
@@ -139,6 +141,21 @@ def test_a_file_of_which_most_rows_are_impossible_is_refused(tmp_path, csv):
     said = refused(csv(tmp_path / "g.csv", {"ra": [10, 20, 30], "dec": [100, 200, 30]}),
                    tmp_path / "c")
     assert "column dec: is not within -90 and 90 in 2 of 3 rows (first: 100 in row 1)" in said
+
+
+def test_of_rows_that_are_impossible_for_several_reasons_the_sum_is_told(tmp_path, csv):
+    said = refused(csv(tmp_path / "g.csv", {"ra": [10, 400, 30, 40], "dec": [1, 1, 100, 30],
+                                            "dist": [-5, 5, 5, -6]}), tmp_path / "c")
+    assert ("column dist: is not positive in 2 of 4 rows (first: -5 in row 1), and 4 rows in all "
+            "cannot be used; is it the right column") in said
+
+
+def test_an_impossible_value_is_told_as_the_file_has_it(tmp_path):
+    table = Table({"ra": [25.0, 1.0, 2.0], "dec": [1.0, 2, 3]})
+    table["ra"].unit = "hourangle"
+    table.write(tmp_path / "t.ecsv")
+    made, _ = add(tmp_path / "t.ecsv", tmp_path / "c")
+    assert made.manifest["left_out"][0]["first"] == "25 in row 1"
 
 
 def test_a_distance_that_is_not_known_is_no_mistake(tmp_path, csv):

@@ -151,6 +151,14 @@ def test_a_map_of_which_no_distance_is_known_ranks_on_the_sky(volume_map, catalo
     assert found.table.rows() == crossmatch(flat, catalogue, rank="probability", top=5).table.rows()
 
 
+def test_no_more_than_all_of_the_probability_has_a_known_distance(volume_map, catalogue):
+    """A total is only exact but for rounding, and is left as it is."""
+    rounded = dataclasses.replace(volume_map, probdensity=volume_map.probdensity * (1 + 5e-10))
+    assert rounded.validate().prob.sum() > 1
+    about = crossmatch(rounded, catalogue, level=0.5, rank="probability").table.provenance
+    assert about["distance_known"] == 1
+
+
 def test_a_distance_known_to_a_parsec_loses_no_galaxy_by_rounding(volume_map, tmp_path, csv):
     """Of a host that is known: 32 bits show 0.0002 Mpc here."""
     rng = np.random.default_rng(3)

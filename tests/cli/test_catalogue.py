@@ -50,8 +50,8 @@ def test_a_catalogue_is_added_listed_and_told_about():
     said = gwbroker("catalogue", "add", "galaxies.csv", "--name", "mine")
     assert said.exit_code == 0, said.output
     assert "mine: 4 galaxies from 5 rows" in said.output
-    assert "1 of them have no distance" in said.output
-    assert "left out: 1 rows, DEJ2000 is not within -90 and 90 (first: 95 in row 5)" in said.output
+    assert "1 of them has no distance" in said.output
+    assert "left out: 1 row, DEJ2000 is not within -90 and 90 (first: 95 in row 5)" in said.output
     again = gwbroker("catalogue", "add", "galaxies.csv", "--name", "mine")
     assert "already made of this file" in again.output
     (found,) = as_json("catalogue", "list")
@@ -96,7 +96,10 @@ def test_galaxies_are_ranked_by_name_or_folder_of_their_catalogue():
     assert [row["name"] for row in by_place["rows"]] == ["NGC 1"]
     said = gwbroker("skymap", "crossmatch", "map.fits", "--catalogue", "galaxies").output
     assert "2 galaxies of galaxies in the 0.9 credible volume" in said
-    assert "1 galaxies in the area have no distance" in said
+    assert "Not ranked for want of a distance: 1 in the area." in said
+    for level, inside in ((0.001, "0 galaxies"), (0.9, "2 galaxies")):
+        assert f"{inside} of galaxies in the {level}" in gwbroker(
+            "skymap", "crossmatch", "map.fits", "--catalogue", "galaxies", "--level", level).output
 
 
 def test_a_map_without_distances_says_that_it_is_about_the_sky():
@@ -133,6 +136,48 @@ def test_candidates_are_scored_from_a_table():
                     "-o", "scored.ecsv")
     assert "2 candidates, 2 trials" in said.output
     assert list(Table.read("scored.ecsv")["name"]) == ["AT 1", "AT 2"]
+
+
+def test_candidates_in_hours_are_refused_until_their_unit_is_said():
+    rng = np.random.default_rng(3)
+    rows = [f"{r},{d}" for r, d in zip(rng.uniform(0, 24, 200), rng.uniform(-80, 80, 200),
+                                       strict=True)]
+    Path("hours.csv").write_text("\n".join(["ra,dec", *rows]) + "\n")
+    asked = ("skymap", "crossmatch", "map.fits", "--candidates", "hours.csv")
+    said = gwbroker(*asked)
+    assert said.exit_code == 1
+    assert "hours.csv: column ra: lies between" in said.output
+    assert max(r["ra"] for r in as_json(*asked, "--ra-unit", "deg")["rows"]) < 24
+    assert max(r["ra"] for r in as_json(*asked, "--ra-unit", "hour")["rows"]) > 300
+
+
+def test_the_units_of_a_table_are_kept_by_every_command_that_reads_it():
+    table = Table({"name": ["NGC 1"], "ra": [2.0], "dec": [10.0], "distance": [100e3]})
+    table["ra"].unit, table["distance"].unit = "hourangle", "kpc"
+    table.write("units.ecsv")
+    (row,) = as_json("skymap", "crossmatch", "map.fits", "--candidates", "units.ecsv")["rows"]
+    assert (row["ra"], row["distance"]) == (pytest.approx(30), pytest.approx(100))
+    assert row["credible_level_3d"] < 0.1
+    assert as_json("catalogue", "add", "units.ecsv")["source"]["units"] == {
+        "ra": "hourangle", "distance": "kpc"}
+    said = gwbroker("skymap", "plot", "flat.fits", "--kind", "view", "-o", "view.json",
+                    "--galaxies", "units.ecsv")
+    assert said.exit_code == 0, said.output
+    (galaxy,) = json.loads(Path("view.json").read_text())["overlays"]["galaxies"]
+    assert galaxy["ra"] == pytest.approx(30)
+
+
+def test_a_table_without_rows_has_no_candidates():
+    Path("empty.csv").write_text("ra,dec\n")
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "empty.csv")
+    assert (said.exit_code, said.output) == (1, "Error: empty.csv: has no rows\n")
+
+
+def test_one_candidate_is_told_in_the_singular():
+    Path("one.csv").write_text("ra,dec\n30,10\n")
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "one.csv", "-o", "o.csv")
+    assert said.output.startswith("1 candidate, 1 trial. ")
+    assert "1 row in o.csv" in said.output
 
 
 def test_a_name_cannot_command_the_terminal():
@@ -172,6 +217,14 @@ def test_lines_are_answered_one_by_one_and_a_bad_one_hurts_no_other():
     assert answers[6]["chance_trials"] == pytest.approx(2 * answers[6]["chance"], rel=1e-3)
     assert said.exit_code == 1
     assert "5 lines could not be scored." in said.stderr
+
+
+def test_an_impossible_line_is_told_by_its_number_alone():
+    said = gwbroker("skymap", "crossmatch", "map.fits", "--candidates", "-",
+                    stdin='{"ra": 1, "dec": 2}\n{"ra": 400, "dec": 2}\n')
+    assert json.loads(said.stdout.splitlines()[1]) == {
+        "error": "line 2: column ra: 400 is not within -180 and 360 degrees"}
+    assert "1 line could not be scored." in said.stderr
 
 
 def test_with_an_output_lines_make_a_table(tmp_path):
