@@ -146,6 +146,13 @@ class Plan:
     notes: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def coverage(self) -> str:
+        """How many exposures cover how much, in words."""
+        number = len(self.exposures)
+        said = "1 exposure covers" if number == 1 else f"{number} exposures cover"
+        return f"{said} {100 * self.covered:.1f} %"
+
     def footprints(self) -> list[tuple[Floats, Floats]]:
         """Return the edge of each field, once, as right ascensions and declinations, degrees."""
         centres = dict.fromkeys((e.field, e.ra, e.dec) for e in self.exposures)
@@ -195,8 +202,7 @@ class Plan:
         t = self.telescope
         lines = [f"{t.name} at {t.site.name if t.site else '?'}: {self.name or 'sky map'}",
                  f"{self.start} to {self.end}, {self.dark:.1f} h dark",
-                 f"{len(self.exposures)} exposures cover {100 * self.covered:.1f} %"
-                 + (", one pointing is enough" if self.single else "")]
+                 self.coverage + (", one pointing is enough" if self.single else "")]
         lines += [self.reason] if self.reason else []
         lines += list(self.notes)
         if self.exposures:
@@ -205,7 +211,8 @@ class Plan:
             table.remove_columns(["end", "exposure", *unused])
             lines += ["", *table.pformat(max_lines=-1, max_width=-1, show_unit=True)]
         for reason, sums in self.to_dict()["left_out_by_reason"].items():
-            lines.append(f"left out: {sums['fields']} fields with"
+            fields = "1 field" if sums["fields"] == 1 else f"{sums['fields']} fields"
+            lines.append(f"left out: {fields} with"
                          f" {100 * sums['probability']:.1f} %: {reason}")
         return "\n".join(lines) + "\n"
 

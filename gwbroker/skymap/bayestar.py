@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SkyMapError
+from . import ligo
 from .bounds import check
 from .multiorder import SkyMap
 
@@ -60,7 +61,7 @@ def localize(
         raise SkyMapError("threads", f"{threads} is not from 1 to 4096")
     bayestar, ligolw, detector_disabled, omp = _ligo_skymap()
     name = os.fspath(coinc)
-    event = _event(ligolw, name, os.fspath(psds) if psds is not None else name)
+    number, event = _event(ligolw, name, os.fspath(psds) if psds is not None else name)
     if disabled:
         there = {single.detector for single in event.singles}
         for detector in sorted(disabled):
@@ -77,11 +78,11 @@ def localize(
         except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
                 ValueError) as e:
             raise SkyMapError(name, f"BAYESTAR cannot use it: {_said(e)}") from e
-    return _skymap(table, event).validate(name)
+    return _skymap(table, number, event).validate(name)
 
 
-def _event(ligolw: Any, name: str, psds: str) -> Any:
-    """Return the only coincidence of a file, all of whose detectors have noise."""
+def _event(ligolw: Any, name: str, psds: str) -> tuple[int, Any]:
+    """Return the only coincidence of a file and its number; all its detectors have noise."""
     for path in {name, psds}:
         try:
             with open(path, "rb"):
@@ -96,7 +97,7 @@ def _event(ligolw: Any, name: str, psds: str) -> Any:
             raise SkyMapError(name, f"is no coinc.xml: {_said(e)}") from e
         if len(found) != 1:
             raise SkyMapError(name, f"has {len(found)} coincidences, not one")
-        event, = found.values()
+        (number, event), = found.items()
         for single in event.singles:
             try:
                 noise = single.psd
@@ -111,20 +112,29 @@ def _event(ligolw: Any, name: str, psds: str) -> Any:
                           " give a file with it (--psd), or disable the detector")
     if not event.singles:
         raise SkyMapError(name, "the coincidence has no triggers")
-    return event
+    return int(number), event
 
 
-def _skymap(table: Any, event: Any) -> SkyMap:
+def _skymap(table: Any, number: int, event: Any) -> SkyMap:
     columns: dict[str, Any] = {
         name: np.asarray(table[name.upper()], np.float64)
         for name in ("probdensity", "distmu", "distsigma", "distnorm")}
     detectors = ",".join(sorted(single.detector for single in event.singles))
-    meta: dict[str, object] = {"CREATOR": "BAYESTAR", "INSTRUME": detectors}
+    meta: dict[str, object] = {
+        "OBJECT": f"coinc_event {number}", "INSTRUME": detectors,
+        **_times(float(table.meta["gps_time"])), "CREATOR": "BAYESTAR", "VCSVERS": ligo.version()}
     for key in ("distmean", "diststd", "log_bci", "log_bsn"):
         value = table.meta.get(key)
         if value is not None and np.isfinite(value):
             meta[key.upper().replace("_", "")] = float(value)
     return SkyMap(np.asarray(table["UNIQ"], np.int64), **columns, meta=meta)
+
+
+def _times(gps: float) -> dict[str, object]:
+    """Return a time of the Global Positioning System as FITS has it."""
+    from ligo.skymap.io import fits
+
+    return {"DATE-OBS": str(fits.gps_to_iso8601(gps)), "MJD-OBS": float(fits.gps_to_mjd(gps))}
 
 
 def _ligo_skymap() -> tuple[Any, Any, Any, Any]:

@@ -10,20 +10,24 @@ from .overlays import Place
 
 
 def moment(time: datetime | str) -> datetime:
-    """Return a time in UTC; what does not say its zone is in UTC already.
+    """Return a time in UTC.
 
     Raises
     ------
     SkyMapError
-        If the text is no time.
+        If the text is no time, or the time has no zone: in the words of
+        `gwbroker.observing.times.seconds`.
     """
+    said = time
     if isinstance(time, str):
         try:
             time = datetime.fromisoformat(time.strip())
         except ValueError:
-            raise SkyMapError(
-                "time", f"{time!r} is no time like 2017-08-17T12:41:04Z") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+            raise SkyMapError("time", f"{time!r} is not a time as 2027-01-02T03:04:05Z") from None
+    if time.tzinfo is None:
+        raise SkyMapError("time", f"{said} has no zone; for UTC write"
+                          f" {time.isoformat(timespec='seconds')}Z")
+    return time.astimezone(UTC)
 
 
 def sun_and_moon(time: datetime | str) -> tuple[Place, Place]:
@@ -36,12 +40,12 @@ def sun_and_moon(time: datetime | str) -> tuple[Place, Place]:
     Parameters
     ----------
     time : datetime or str
-        UTC.
+        Aware, or ISO 8601 with its zone.
 
     Raises
     ------
     SkyMapError
-        If the text is no time, or one before 1900 or after 2100.
+        If the text is no time, it has no zone, or it is before 1900 or after 2100.
     """
     from astropy.coordinates import get_body, solar_system_ephemeris
     from astropy.time import Time

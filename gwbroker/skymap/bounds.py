@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,6 +70,9 @@ def check_sphere(ra: npt.ArrayLike, dec: npt.ArrayLike) -> tuple[Floats, Floats]
 
 def _number(name: str, value: float) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise SkyMapError(name, f"{value!r:.60} is not a number") from None
+    if math.isnan(number):
+        raise SkyMapError(name, "nan is not a number")
+    return number

@@ -16,15 +16,16 @@ from .combine import product
 from .frame import Frame, frame
 from .letters import printable
 from .multiorder import SkyMap
-from .overlap import overlap
-from .plot import part, scale_bar, whole_sky
-from .sheet import Lines, Sampled, Sheet
+from .overlap import APART, overlap
+from .plot import part_of_sky, scale_bar, whole_sky
+from .sampled import Sampled
+from .sheet import Lines, Sheet
 from .summary import Summary, summarize
 from .theme import Theme
 from .theme import theme as theme_of
 
-APART = 1e-3
-"""Maps with a smaller overlap integral exclude each other: the smaller region is enlarged."""
+STRONG = 10.0
+"""A larger overlap integral is strong evidence that maps agree, one below its inverse that not."""
 
 _WIDTH, _HEIGHT = 13.0, 5.3
 _DASHES = (False, True)
@@ -42,7 +43,8 @@ def coherence(
     """Draw the regions of two maps on the whole sky, and where they meet.
 
     The heading has the overlap integral (`gwbroker.skymap.overlap.overlap`): 1 if the maps know
-    nothing of each other, more if they agree, 0 if they exclude each other.
+    nothing of each other, more if they agree, 0 if they exclude each other. From a tenth to ten it
+    is weak evidence only.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def coherence(
     colours = theme_of(theme)
     agreement = overlap(a, b)
     summaries = summarize(a), summarize(b)
-    maps, paints = (a, b), (colours.first, colours.other)
+    maps, paints = (a, b), (colours.first, colours.second)
     shown = _meeting(a, b, summaries, agreement)
     names = [printable(t, 28) or f"map {n}" for n, t in enumerate(titles, 1)]
     with canvas.drawing():
@@ -74,6 +76,7 @@ def coherence(
         sky = figure.add_axes((0.045, 0.055, 0.575, 0.77))
         near = figure.add_axes((0.69, 0.115, 0.29, 0.29 * _WIDTH / _HEIGHT))
         drawn: dict[int, list[float]] = {}
+        edges: Lines = {}
         for number, (skymap, paint) in enumerate(zip(maps, paints, strict=True)):
             sheet = Sheet.sky()
             lines = _regions(sky, Sampled(skymap, sheet), colours, paint, _DASHES[number])
@@ -84,10 +87,11 @@ def coherence(
             close = _regions(near, Sampled(skymap, Sheet.part(shown)), colours, paint,
                              _DASHES[number])
             drawn[number] = sorted({*lines, *close})
+            edges |= {number + level: each for level, each in close.items()}
         whole_sky(sky, Sheet.sky(), colours)
-        graticule.draw_zoom(near, shown, colours)
+        graticule.draw_zoom(near, shown, colours, edges)
         scale_bar(near, shown, colours)
-        part(near, shown, colours)
+        part_of_sky(near, shown, colours)
         _outline(sky, shown, colours)
         handles: list[Artist] = [
             Line2D([], [], color=paint, linestyle=(0, (4, 1.6)) if dashed else "solid",
@@ -108,9 +112,10 @@ def coherence(
 def agree(value: float) -> str:
     """Return an overlap integral, with what it means."""
     number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 1e-3 else "0"
-    if value > 1.05:
-        return f"{number} (they agree)"
-    return f"{number} ({'no evidence' if value > 0.95 else 'they disagree'})"
+    if 0.95 < value <= 1.05:
+        return f"{number} (no evidence)"
+    meaning = "agree" if value > 1 else "disagree"
+    return f"{number} (they {meaning}{' weakly' if 1 / STRONG < value < STRONG else ''})"
 
 
 def alt_text(
@@ -150,7 +155,7 @@ def _meeting(
 def _regions(axes: Axes, sampled: Sampled, theme: Theme, paint: str, dashed: bool) -> Lines:
     """Draw the regions of a map in one colour, the 50 % region darker."""
     sheet = sampled.sheet
-    depth = np.zeros(sampled.density.shape)
+    depth = np.zeros(sheet.shape)
     for field in sampled.fields.values():
         # From nothing to all over a narrow edge, so that it is not stepped.
         depth[field.rows, field.columns] += np.nan_to_num(np.clip(field.values * 30 + 0.5, 0, 1))

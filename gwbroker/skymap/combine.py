@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import SkyMapError
 from .joint import joint
 from .multiorder import Floats, SkyMap
-from .overlap import integral
+from .overlap import APART, integral
 from .regions import distance
 from .siblings import merge_alike
 from .sweep import Common, common
@@ -36,13 +36,16 @@ class Combination:
     overlap: float
 
 
-def product(a: SkyMap, b: SkyMap, *rest: SkyMap, distances: Distances = "joint") -> SkyMap:
+def product(
+    a: SkyMap, b: SkyMap, *rest: SkyMap, distances: Distances = "joint", least: float = APART,
+) -> SkyMap:
     """Return the map of one source that all these maps are of; see `combine`."""
-    return combine((a, b, *rest), distances).skymap
+    return combine((a, b, *rest), distances, least=least).skymap
 
 
 def combine(
-    maps: Sequence[SkyMap], distances: Distances = "joint", names: Sequence[str] = ()
+    maps: Sequence[SkyMap], distances: Distances = "joint", names: Sequence[str] = (), *,
+    least: float = APART,
 ) -> Combination:
     """Return the map of one source that all these maps are of, p_a p_b / Int p_a p_b dOmega.
 
@@ -65,12 +68,16 @@ def combine(
         What becomes of the distances.
     names : sequence of str
         What to call the maps in error messages, as their files; by default by number.
+    least : float
+        Least overlap of each map with the map of those before it. What is left of maps that
+        nearly exclude each other are the tails of both, which nobody has computed to be right;
+        0 combines them all the same.
 
     Raises
     ------
     SkyMapError
-        If there are fewer than two maps, they exclude each other (the overlap is 0), or one of
-        them is not a map of the whole sky.
+        If there are fewer than two maps, they exclude each other, or one of them is not a map of
+        the whole sky.
     """
     if distances not in get_args(Distances):
         raise SkyMapError("distances", f"{distances!r} is not joint, first or none")
@@ -83,16 +90,16 @@ def combine(
     for name, other in zip(names[1:], maps[1:], strict=True):
         if distances == "first" and found.has_distance and other.has_distance:
             other = replace(other, distmu=None, distsigma=None, distnorm=None)
-        found, factor = _pair(found, other, name)
+        found, factor = _pair(found, other, name, least)
         overlap *= factor
     if len(maps) > 2 and distances == "joint" and sum(each.has_distance for each in maps) > 1:
         # From the third map on, agreement in distance was among the positions' probabilities.
-        overlap = combine(maps, "none", names).overlap
+        overlap = combine(maps, "none", names, least=0).overlap
     history = tuple(dict.fromkeys(line for each in maps for line in each.history))
     return Combination(replace(found, meta=_meta(maps, found), history=history), overlap)
 
 
-def _pair(a: SkyMap, b: SkyMap, name: str) -> tuple[SkyMap, float]:
+def _pair(a: SkyMap, b: SkyMap, name: str, least: float) -> tuple[SkyMap, float]:
     """Return the product of two maps, and their overlap by position."""
     cells = common(a, b)
     both = a.probdensity[cells.ia] * b.probdensity[cells.ib]
@@ -101,6 +108,10 @@ def _pair(a: SkyMap, b: SkyMap, name: str) -> tuple[SkyMap, float]:
         raise SkyMapError(
             name, "the overlap is 0: it excludes every position that the maps before it allow, so"
             " there is nothing to combine", "PROBDENSITY")
+    if overlap < least:
+        raise SkyMapError(
+            name, f"its overlap with the maps before it is {overlap:.3g}, less than {least:g}:"
+            " they are not of one source; combine them all the same with --force (least=0)")
     columns = _distances(a, b, cells)
     log_weight = columns.pop("log_weight", None)
     if log_weight is not None:

@@ -7,6 +7,7 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import SkyMapError
@@ -19,6 +20,10 @@ PARTS = 1_000_000
 
 FIELDS = ("event.skymap", "skymap", "healpix_file")
 """Where a map is looked for: LIGO/Virgo/KAGRA alerts, our own, GCN's unified schema."""
+
+
+EVENT = "superevent_id"
+"""Where `SkyMap.meta` has the name of the event of an alert; it is in no file that is written."""
 
 
 def read(content: bytes, name: str = "sky map", limit: int = fits.INSIDE) -> SkyMap:
@@ -55,7 +60,10 @@ def read(content: bytes, name: str = "sky map", limit: int = fits.INSIDE) -> Sky
     if not isinstance(value, dict):
         raise SkyMapError(name, f"holds a JSON {type(value).__name__}, not one object")
     field, text = _text(value, name)
-    return fits.read(decode(text, f"{name}: {field}"), f"{name}: {field}", limit)
+    found = fits.read(decode(text, f"{name}: {field}"), f"{name}: {field}", limit)
+    event = value.get("superevent_id")
+    # What the header calls it is one of several triggers of the event.
+    return replace(found, meta={**found.meta, EVENT: event}) if isinstance(event, str) else found
 
 
 def write(

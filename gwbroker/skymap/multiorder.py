@@ -29,6 +29,9 @@ TOLERANCE = 1e-2
 EXACT = 1e-9
 """A total nearer than this to one is left as it is, so that writing and reading change nothing."""
 
+STEEP = -10.0
+"""Below this ratio of DISTMU to DISTSIGMA an infinite DISTNORM may be rounded, not wrong."""
+
 _FIRST_UNIQ: Ints = 4 ** np.arange(1, DEEPEST + 3, dtype=np.int64)
 _AREA: Floats = np.ldexp(np.pi / 3, -2 * np.arange(DEEPEST + 1))
 _DISTANCES = ("distmu", "distsigma", "distnorm")
@@ -137,8 +140,8 @@ class SkyMap:
         """Return the map with its cells in order, checked, and its total made one.
 
         A total within 0.01 of one is renormalised (rounded columns, 32-bit maps); further
-        away the map is refused, because nobody knows what was meant. Distances that are
-        infinite or not a number are allowed: of such a cell's distance nothing is known.
+        away the map is refused, because nobody knows what was meant. A DISTMU that is infinite
+        or not a number is allowed: of such a cell's distance nothing is known.
 
         Parameters
         ----------
@@ -150,18 +153,16 @@ class SkyMap:
         Raises
         ------
         SkyMapError
-            If a cell number, density or distance is impossible, a part of the sky is covered
-            twice or never, or the total is not one. It names file, column and value.
+            If a cell number, density or distance is impossible, as an infinite DISTSIGMA or
+            DISTNORM with a finite DISTMU, a part of the sky is covered twice or never, or the
+            total is not one. It names file, column and value.
         """
         columns = self.columns
         check_columns(name, columns)
         ordered = replace(self, **_in_order(name, columns))
         _check_coverage(name, ordered)
         cells = ordered.uniq
-        if ordered.distsigma is not None and ordered.distnorm is not None:
-            sigma, norm = ordered.distsigma, ordered.distnorm
-            _refuse(name, "DISTSIGMA", sigma < 0, sigma, "is negative", cells)
-            _refuse(name, "DISTNORM", norm < 0, norm, "is negative", cells)
+        _check_distances(name, ordered)
         density = ordered.probdensity
         finite = np.isfinite(density)
         _refuse(name, column, ~finite, density, "is not a finite number", cells)
@@ -250,6 +251,22 @@ def _check_coverage(name: str, skymap: SkyMap) -> None:
         raise SkyMapError(
             name, f"cells are missing {where} {cell}: {fraction:.3g} of the sky", "UNIQ"
         )
+
+
+def _check_distances(name: str, skymap: SkyMap) -> None:
+    """Refuse scales of distance that are negative, or infinite where the distance is not."""
+    mu, sigma, norm, cells = skymap.distmu, skymap.distsigma, skymap.distnorm, skymap.uniq
+    if mu is None or sigma is None or norm is None:
+        return
+    _refuse(name, "DISTSIGMA", sigma < 0, sigma, "is negative", cells)
+    _refuse(name, "DISTNORM", norm < 0, norm, "is negative", cells)
+    finite = np.isfinite(mu)
+    _refuse(name, "DISTSIGMA", finite & np.isinf(sigma), sigma, "is infinite, though DISTMU is not",
+            cells)
+    # Where mu is far below zero the right norm does not fit into a number, least of 32 bits.
+    steep = mu < STEEP * sigma
+    _refuse(name, "DISTNORM", finite & np.isinf(norm) & ~steep, norm,
+            "is infinite, though DISTMU is not", cells)
 
 
 def _refuse(

@@ -11,6 +11,9 @@ from ..errors import SkyMapError
 from .multiorder import Floats, SkyMap
 from .sweep import Common, common
 
+APART = 1e-3
+"""Maps with a smaller overlap integral are not of one source, for all that anybody can tell."""
+
 
 def overlap(a: SkyMap, b: SkyMap) -> float:
     """Return the overlap integral of two maps, I = 4 pi Int p_a p_b dOmega.

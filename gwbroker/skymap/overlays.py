@@ -154,7 +154,7 @@ class Overlays:
     other_name : str
         How the other event is called, if it is a map.
     time : datetime or str, optional
-        When Sun and Moon are where they are drawn; ISO 8601, UTC unless it says otherwise.
+        When Sun and Moon are where they are drawn: aware, or ISO 8601 with its zone.
     earth : Disc, optional
         What the Earth hides from a spacecraft.
     galactic_plane, galactic_band : bool

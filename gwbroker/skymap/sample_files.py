@@ -75,6 +75,8 @@ def read(path: str | os.PathLike[str], unit: str | None = None) -> Samples:
             start = file.read(8)
     except OSError as e:
         raise SkyMapError(name, f"cannot be read: {e.strerror}") from e
+    if not start:
+        raise SkyMapError(name, "is empty")
     if size > LIMIT:
         raise SkyMapError(name, f"has {size} bytes, more than {LIMIT}")
     table = _hdf5(name) if start == b"\x89HDF\r\n\x1a\n" else _text(name)

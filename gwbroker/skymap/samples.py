@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SkyMapError
+from . import ligo
 from .multiorder import Floats, SkyMap
 
 MAXPTS = 5000
@@ -41,6 +42,7 @@ def from_samples(
     clusters: int = CLUSTERS,
     trials: int = TRIALS,
     threads: int = 1,
+    name: str = "samples",
 ) -> SkyMap:
     """Return the map of posterior samples, with distances if the samples have them.
 
@@ -67,18 +69,20 @@ def from_samples(
         How often each number of clusters is tried.
     threads : int
         How many.
+    name : str
+        What to call the samples in error messages, as their file.
 
     Raises
     ------
     SkyMapError
         If ligo.skymap is not installed, or samples are impossible, naming column and row.
     """
-    points = _points(ra, dec, distance)
-    for name, value, low in (("maxpts", maxpts, LEAST), ("seed", seed, 0),
+    points = _points(name, ra, dec, distance)
+    for option, value, low in (("maxpts", maxpts, LEAST), ("seed", seed, 0),
                              ("clusters", clusters, 10), ("trials", trials, 1),
                              ("threads", threads, 1)):
         if not low <= value < 2**31:
-            raise SkyMapError(name, f"{value} is not from {low} on")
+            raise SkyMapError(option, f"{value} is not from {low} on")
     kde, context = _ligo_skymap()
     # Its bars of progress are not for a job's log.
     with (context(seed), warnings.catch_warnings(),
@@ -93,56 +97,57 @@ def from_samples(
             table = found.as_healpix()
         except (ValueError, np.linalg.LinAlgError) as e:
             # All at one place, or on one line: no kernel has a width there.
-            raise SkyMapError("samples", f"are too much alike for a map: {e}") from e
-    return _skymap(table)
+            raise SkyMapError(name, f"the samples are too much alike for a map: {e}") from e
+    return _skymap(table, name)
 
 
 def _points(
-    ra: npt.ArrayLike, dec: npt.ArrayLike, distance: npt.ArrayLike | None,
+    name: str, ra: npt.ArrayLike, dec: npt.ArrayLike, distance: npt.ArrayLike | None,
 ) -> Floats:
     """Return samples in radians and Mpc, shape (N, 2) or (N, 3), all possible."""
     columns = {"ra": ra, "dec": dec}
     if distance is not None:
         columns["distance"] = distance
-    made = {name: _numbers(name, values) for name, values in columns.items()}
-    sizes = {name: len(values) for name, values in made.items()}
+    made = {column: _numbers(name, column, values) for column, values in columns.items()}
+    sizes = {column: len(values) for column, values in made.items()}
     if len(set(sizes.values())) > 1:
-        raise SkyMapError("samples", f"have columns of different lengths: {sizes}")
+        raise SkyMapError(name, f"has columns of different lengths: {sizes}")
     if sizes["ra"] < LEAST:
-        raise SkyMapError("samples", f"there are {sizes['ra']}, fewer than {LEAST}")
+        raise SkyMapError(name, f"there are {sizes['ra']} samples, fewer than {LEAST}")
     limits = {"ra": (-360.0, 360.0), "dec": (-90.0, 90.0), "distance": (0.0, np.inf)}
-    for name, values in made.items():
-        low, high = limits[name]
+    for column, values in made.items():
+        low, high = limits[column]
         bad = ~(np.isfinite(values) & (values >= low) & (values <= high))
-        if name == "distance":
+        if column == "distance":
             bad |= values == 0
         if bad.any():
             row = int(np.argmax(bad))
-            wanted = "a positive number" if name == "distance" else f"from {low:g} to {high:g}"
-            raise SkyMapError("samples", f"{values[row]:g} in row {row} is not {wanted}", name)
+            wanted = "a positive number" if column == "distance" else f"from {low:g} to {high:g}"
+            raise SkyMapError(name, f"{values[row]:g} in row {row} is not {wanted}", column)
     angles = [np.radians(made["ra"] % 360), np.radians(made["dec"])]
     return np.column_stack([*angles, *([made["distance"]] if distance is not None else [])])
 
 
-def _numbers(name: str, values: npt.ArrayLike) -> Floats:
+def _numbers(name: str, column: str, values: npt.ArrayLike) -> Floats:
     try:
         made = np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        raise SkyMapError("samples", "does not hold numbers", name) from None
+        raise SkyMapError(name, "does not hold numbers", column) from None
     if made.ndim != 1:
-        raise SkyMapError("samples", f"has shape {made.shape}, not one value a row", name)
+        raise SkyMapError(name, f"has shape {made.shape}, not one value a row", column)
     return made
 
 
-def _skymap(table: Any) -> SkyMap:
+def _skymap(table: Any, name: str) -> SkyMap:
     columns: dict[str, Any] = {
-        name.lower(): np.asarray(table[name], np.float64)
-        for name in ("PROBDENSITY", "DISTMU", "DISTSIGMA", "DISTNORM")
-        if name in table.colnames}
+        column.lower(): np.asarray(table[column], np.float64)
+        for column in ("PROBDENSITY", "DISTMU", "DISTSIGMA", "DISTNORM")
+        if column in table.colnames}
     uniq = np.asarray(table["UNIQ"], np.int64)
     total = float((SkyMap(uniq, columns["probdensity"]).area * columns["probdensity"]).sum())
     columns["probdensity"] /= total
-    return SkyMap(uniq, **columns).validate("samples")
+    meta = {"VCSVERS": ligo.version()}
+    return SkyMap(uniq, **columns, meta=meta).validate(name)
 
 
 def _ligo_skymap() -> tuple[Any, Any]:

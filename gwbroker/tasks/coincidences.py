@@ -100,12 +100,15 @@ def assess(first: int, second: int, signature: str) -> None:
 def illustrate(first: int, second: int, signature: str) -> None:
     """Store the combined map of two events and a picture that shows how well theirs agree.
 
+    Maps that nearly exclude each other have the picture alone.
+
     Parameters
     ----------
     first, second, signature
         As of `assess`.
     """
-    from ..skymap.coherence import coherence
+    from ..skymap.coherence import alt_text, coherence
+    from ..skymap.overlap import APART, overlap
 
     with read() as connection:
         found = _match(connection, first, second)
@@ -114,13 +117,17 @@ def illustrate(first: int, second: int, signature: str) -> None:
         return
     if quiet.later():
         return
-    store_combined(ours, theirs)
+    maps = (ours.skymap(), theirs.skymap())
+    agreement = overlap(*maps)
+    if agreement >= APART:
+        store_combined(ours, theirs)
     titles = (ours.name, theirs.name)
+    said = alt_text(*maps, titles, agreement=agreement)
     for theme in ("light", "dark"):
         name = f"coherence-{second:06d}-{theirs.notice:08d}" + ("-dark" if theme == "dark" else "")
         ours.keep("coherence" if theme == "light" else "coherence-dark", "png",
-                  partial(coherence, ours.skymap(), theirs.skymap(), titles=titles, theme=theme),
-                  {"with": theirs.name}, name=name)
+                  partial(coherence, *maps, titles=titles, theme=theme),
+                  {"with": theirs.name, "alt": said}, name=name)
 
 
 def _side(connection: Connection, row: Mapping[str, Any]) -> Side | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import healpy as hp
@@ -12,6 +14,11 @@ from gwbroker import __version__
 from gwbroker.skymap import SkyMap, files
 
 from .skymap_files import call, write_ball, write_cone
+
+
+def sha256(path: Path) -> str:
+    """Return the digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("ring", [True, False])
@@ -41,10 +48,11 @@ def test_without_nside_the_smallest_cells_decide_and_nothing_is_lost(tmp_path: P
     again = files.load(tmp_path / "again.fits")
     np.testing.assert_array_equal(again.uniq, back.uniq)
     np.testing.assert_allclose(again.probdensity, back.probdensity, rtol=1e-14)
-    made = f"made by: gwbroker {__version__} skymap"
-    assert again.history[len(small.history):] == (
-        "input: in.json", f"{made} flatten", "input: coarse.fits", f"{made} unflatten",
-        "input: back.parquet", f"{made} flatten")
+    assert again.history[len(small.history):] == tuple(
+        line for file, command in (("in.json", "flatten"), ("coarse.fits", "unflatten"),
+                                   ("back.parquet", "flatten"))
+        for line in (f"input: {file}", f"sha256 of input: {sha256(tmp_path / file)}",
+                     f"made by: gwbroker {__version__} skymap {command}"))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +89,27 @@ def test_unflatten_makes_as_few_cells_as_can_be_of_a_multi_order_map_too(tmp_pat
     done = call("unflatten", tmp_path / "map.fits", tmp_path / "few.parquet")
     assert "few.parquet: 12 cells, the deepest of level 0" in done.stdout
     assert files.load(tmp_path / "few.parquet").uniq.tolist() == list(range(4, 16))
+
+
+def test_what_came_through_a_pipe_is_noted_without_a_digest(tmp_path: Path):
+    content = write_cone(tmp_path / "cone.json").read_bytes()
+    assert call("flatten", "-", tmp_path / "a.fits", "--nside", 8, input=content).exit_code == 0
+    reading, writing = os.pipe()
+    with open(writing, "wb") as pipe:
+        pipe.write(write_small(tmp_path / "small.fits").read_bytes())
+    try:
+        assert call("flatten", f"/dev/fd/{reading}", tmp_path / "b.fits").exit_code == 0
+    finally:
+        os.close(reading)
+    made = f"made by: gwbroker {__version__} skymap flatten"
+    assert files.load(tmp_path / "a.fits").history == ("input: standard input", made)
+    assert files.load(tmp_path / "b.fits").history == (f"input: {reading}", made)
+
+
+def write_small(path: Path) -> Path:
+    """Write a map of few cells, so that it fits into a pipe."""
+    files.save(SkyMap(np.arange(4, 16), np.full(12, 1 / (4 * np.pi))), path)
+    return path
 
 
 def test_unflatten_refuses_a_name_that_says_no_format(tmp_path: Path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gwbroker.skymap import SkyMap, files, make
+from gwbroker.skymap.regions import credible_areas
+from gwbroker.skymap.volume import Volume
 
 from .skymap_files import call, write_ball, write_cone
 
@@ -32,6 +35,31 @@ def test_json_has_the_fixed_names_and_true_numbers(tmp_path: Path):
     # Less than the 95 % area times the shell from 40 to 160 Mpc, more than a tenth of it.
     shell = facts["area_90"] * (np.pi / 180) ** 2 * (160**3 - 40**3) / 3
     assert 0.1 * shell < facts["volume_90"] < 1.3 * shell
+
+
+def test_areas_and_volumes_are_told_at_any_level(tmp_path: Path):
+    ball = write_ball(tmp_path / "ball.fits")
+    skymap = files.load(ball)
+    facts = json.loads(call("info", ball, "--json", "--level", 0.3, "--level", 0.955,
+                            "--level", 0.5).stdout)
+    assert list(facts) == [*FIELDS, "area_30", "volume_30", "area_95.5", "volume_95.5",
+                           "volume_50"]
+    for name, level in (("30", 0.3), ("95.5", 0.955), ("90", 0.9), ("50", 0.5)):
+        assert facts[f"area_{name}"] == pytest.approx(float(credible_areas(skymap, level)))
+        assert facts[f"volume_{name}"] == pytest.approx(
+            float(Volume(skymap).credible_volumes(level)))
+    text = call("info", ball, "--level", 0.3).stdout
+    assert re.search(r"90 % area .*\n +30 % area .*\n +90 % volume .*\n +30 % volume .* Mpc³", text)
+    cone = json.loads(call("info", write_cone(tmp_path / "c.fits"), "--json", "--level", 1).stdout)
+    assert facts["area_90"] < cone["area_100"] < 41253
+    assert cone["volume_100"] is None
+
+
+@pytest.mark.parametrize("level", ["90", "-0.1", "nan"])
+def test_a_level_that_is_no_probability_is_refused(tmp_path: Path, level: str):
+    done = call("info", write_cone(tmp_path / "c.fits"), "--level", level)
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: --level: {level} is not a probability from 0 to 1\n"
 
 
 def test_a_map_without_distances_has_null_for_them(tmp_path: Path):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from gwbroker import cli
+from gwbroker import __version__, cli
+from gwbroker.cli.options import as_shell
 from gwbroker.cli.skymap import localize
 from gwbroker.skymap import fits, make
 from gwbroker.skymap.gbm import SYSTEMATICS
@@ -72,6 +76,37 @@ def test_the_file_says_how_it_was_made_and_is_the_same_again(tmp_path: Path) -> 
     assert b"--ra 197.45 --dec -23.38 --radius 2.0 --containment 0.5" in one
 
 
+@pytest.mark.parametrize("words", [
+    ("--corner", 350, -10, "--corner", -8, -10, "--corner", 352, -12),
+    (*PLACE, "--radius", 10, "--gbm", "final", "--earth", -115, 45, 67.5),
+    (*PLACE, "--semi-major", 3, "--semi-minor", 1, "--position-angle", 30),
+])
+def test_what_the_history_says_can_be_given_to_a_shell_again(
+    tmp_path: Path, words: tuple[object, ...],
+) -> None:
+    assert call(*words, tmp_path / "one.fits").exit_code == 0
+    said, made = fits.read(tmp_path / "one.fits").history
+    assert made == f"made by: gwbroker {__version__} skymap localize"
+    again = shlex.split(said.removeprefix("localization: "))
+    assert call(*again, tmp_path / "two.fits").exit_code == 0
+    assert (tmp_path / "one.fits").read_bytes() == (tmp_path / "two.fits").read_bytes()
+
+
+def test_repeated_options_and_names_with_spaces_are_written_as_a_shell_takes_them() -> None:
+    assert as_shell("--disable", ("V1", "L1")) == "--disable V1 --disable L1"
+    assert as_shell("--earth", (245.0, -5.0, 67.5)) == "--earth 245.0 -5.0 67.5"
+    assert as_shell("--corner", ((1.0, 2.0), (3.0, 4.0))) == "--corner 1.0 2.0 --corner 3.0 4.0"
+    assert as_shell("--coinc", "my coinc.xml") == "--coinc 'my coinc.xml'"
+
+
+def test_right_ascensions_go_around(tmp_path: Path) -> None:
+    for name, ra in (("one.fits", -162.55), ("two.fits", 197.45)):
+        assert call("--ra", ra, "--dec", -23.38, "--radius", 2, tmp_path / name).exit_code == 0
+    one, two = (fits.read(tmp_path / name) for name in ("one.fits", "two.fits"))
+    assert (one.uniq == two.uniq).all()
+    assert one.probdensity == pytest.approx(two.probdensity)
+
+
 @pytest.mark.parametrize(("words", "says"), [
     ((), "a position with an error radius also needs --ra, --dec, --radius"),
     ((*PLACE,), "also needs --radius"),
@@ -99,12 +134,15 @@ def test_wrong_use_is_explained(tmp_path: Path, words: tuple[object, ...], says:
     ((*PLACE, "--radius", 180), "radius: 180 deg at containment 0.9 is wider"),
     ((*PLACE, "--radius", "nan"), "radius: nan"),
     ((*PLACE, "--radius", "inf"), "radius: inf"),
-    (("--ra", "-1", "--dec", 0, "--radius", 1), "ra: -1 is not from 0 to 360"),
+    (("--ra", "-361", "--dec", 0, "--radius", 1), "ra: -361 is not from -360 to 360 degrees"),
+    ((*PLACE, "--radius", 60, "--annulus", 0), "--annulus: 0 is not more than 0"),
+    ((*PLACE, "--radius", 0, "--annulus", 1), "radius: 0 is not more than 0"),
     ((*PLACE, "--radius", 1, "--containment", 90), "containment: 90"),
     ((*PLACE, "--radius", 1, "--earth", 197, -23, 67), "lies wholly behind the body"),
     (("--corner", 1, 1), "corners: there are 1"),
     (("--coinc", "missing.xml"), "missing.xml: cannot be read: No such file"),
     (("--samples", "missing.csv"), "missing.csv: cannot be read: No such file"),
+    (("--samples", "/dev/null"), "/dev/null: is empty"),
 ])
 def test_bad_values_are_named(tmp_path: Path, words: tuple[object, ...], says: str) -> None:
     done = call(*words, tmp_path / "map.fits")
@@ -132,4 +170,12 @@ def test_samples_become_a_map(tmp_path: Path) -> None:
     done = call("--samples", table, "--unit", "deg", "--threads", 1, tmp_path / "map.fits")
     assert done.exit_code == 0, done.output
     found = fits.read(tmp_path / "map.fits")
+    assert found.history[0] == "localization: --samples samples.csv --unit deg"
+    assert re.fullmatch(rf"made by: gwbroker {__version__} skymap localize, ligo\.skymap \d.*",
+                        found.history[1])
+    sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert found.history[2] == f"sha256 of samples: {sha256}"
+    table.write_text("ra,dec\n" + "1,2\n" * 50)
+    assert f"{table}: there are 50 samples, fewer than 100" in call(
+        "--samples", table, "--unit", "deg", tmp_path / "map.fits").output
     assert found.prob[found.vectors @ [-0.433, 0.75, -0.5] > np.cos(np.radians(8))].sum() > 0.9

@@ -1,10 +1,12 @@
 """``gwbroker skymap overlap`` and ``combine``: maps in files compared and combined."""
 
+import hashlib
 import json
 
 import pytest
 from click.testing import CliRunner
 
+from gwbroker import __version__
 from gwbroker.cli import gwbroker
 from gwbroker.skymap import fits, make
 from gwbroker.skymap.combine import product
@@ -74,6 +76,27 @@ def test_maps_that_exclude_each_other_overlap_by_zero_and_are_not_combined(folde
     assert not (folder / "out.fits").exists()
 
 
+def test_maps_that_nearly_exclude_each_other_are_only_combined_by_force(folder):
+    fits.write(make.cone(30, 20, 3, 0.9), "far.fits")
+    said = run("combine", "a.fits", "far.fits", "-o", "out.fits", code=1)
+    assert said == ("Error: far.fits: its overlap with the maps before it is 7.02e-08, less than "
+                    "0.001: they are not of one source; combine them all the same with --force "
+                    "(least=0)\n")
+    assert not (folder / "out.fits").exists()
+    assert "overlap 7.021e-08" in run("combine", "a.fits", "far.fits", "-o", "out.fits", "--force")
+    assert fits.read("out.fits").cells > 12
+    assert "the overlap is 0" in run(
+        "combine", "here.fits", "there.fits", "-o", "out.fits", "--force", code=1)
+
+
+def test_a_right_ascension_goes_around_as_in_every_command(folder):
+    one, two = (json.loads(run("overlap", "a.fits", "--ra", ra, "--dec", "20", "--json"))["overlap"]
+                for ra in ("-350", "10"))
+    assert one == two
+    assert "ra: 370 is not from -360 to 360 degrees" in run(
+        "overlap", "a.fits", "--ra", "370", "--dec", "20", code=1)
+
+
 def test_one_map_may_come_from_the_standard_input(folder):
     found = run("overlap", "-", "b-é.fits", "--json", stdin=(folder / "a.fits").read_bytes())
     assert json.loads(found)["overlap"] == pytest.approx(overlap(A, B), rel=1e-12)
@@ -108,7 +131,13 @@ def test_the_combined_map_is_written_with_its_making_and_its_facts_told(folder):
     assert [each["file"] for each in facts["inputs"]] == ["a.fits", "b-é.fits", "isotropic.fits"]
     assert facts["inputs"][0]["area_90"] == pytest.approx(credible_areas(A, 0.9))
     assert facts["distmean"] is None
-    assert any("a.fits" in line for line in found.history)
+    digests = [hashlib.sha256((folder / f).read_bytes()).hexdigest()
+               for f in ("a.fits", "b-é.fits", "isotropic.fits")]
+    assert found.history == (
+        "input 1: a.fits", f"sha256 of input 1: {digests[0]}",
+        r"input 2: b-\xe9.fits", f"sha256 of input 2: {digests[1]}",
+        "input 3: isotropic.fits", f"sha256 of input 3: {digests[2]}",
+        f"made by: gwbroker {__version__} skymap combine")
     assert "90 % in" in run("combine", "a.fits", "b-é.fits", "-o", "out.fits")
 
 

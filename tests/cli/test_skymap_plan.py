@@ -42,6 +42,12 @@ def test_observable_tells_people_the_fraction_and_the_night(file: str) -> None:
     assert re.search(r"most at 2024-04-02T\d\d:\d\d:\d\dZ", done.output)
 
 
+def test_observable_tells_the_area_of_a_tiny_map(tmp_path: Path) -> None:
+    fits.write(make.cone(200, 30, 1e-3, 0.9), tmp_path / "tiny.fits")
+    done = run("observable", str(tmp_path / "tiny.fits"), "--site", "palomar", "--time", NOON)
+    assert re.search(r"100\.0 % of its 4\d arcsec² for at least", done.output), done.output
+
+
 def test_observable_writes_documented_json(file: str) -> None:
     done = run("observable", file, "--site", "-116.9 33.4 1700", "--time", NOON, "--json")
     found = json.loads(done.output)
@@ -62,6 +68,7 @@ def test_observable_says_why_nothing_can_be_seen_and_exits_with_3(file: str) -> 
     (("--site", "palomr"), "did you mean palomar"),
     (("--site", "palomar", "--time", "2024-04-01T20:00:00"), "no zone"),
     (("--site", "palomar", "--airmass", "0.5"), "airmass"),
+    (("--site", "palomar", "--airmass", "nan"), "airmass: nan is not a number\n"),
     (("--site", "palomar", "--level", "nan"), "level"),
     (("--site", "palomar", "--hours", "-1"), "hours"),
 ])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,12 @@ def test_text_is_for_people(made: Plan, tmp_path: Path) -> None:
     assert f"{len(made.exposures)} exposures cover" in text
     assert made.exposures[-1].start in text
     assert "left out:" in text
+
+
+def test_one_exposure_is_told_in_the_singular(made: Plan) -> None:
+    one = replace(made, exposures=made.exposures[:1], covered=0.123, left_out=made.left_out[:1])
+    assert "1 exposure covers 12.3 %" in one.text()
+    assert "left out: 1 field with" in one.text()
 
 
 def test_an_empty_plan_is_written_too(narrow: SkyMap, tmp_path: Path) -> None:

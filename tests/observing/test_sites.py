@@ -56,7 +56,7 @@ def test_a_place_of_ones_own_is_three_numbers(text: str, expected: tuple[float, 
 
 @pytest.mark.parametrize("text", ["0 91 0", "400 0 0", "0 0 99999", "nan 0 0", "0 inf 0"])
 def test_a_place_that_is_not_on_earth_is_refused(text: str) -> None:
-    with pytest.raises(SkyMapError, match="is not from"):
+    with pytest.raises(SkyMapError, match=r"is not (from|a number)"):
         site(text)
 
 

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import subprocess
+import sys
 from importlib.resources import files
 
 import gcn
@@ -259,3 +261,12 @@ def test_the_script_makes_the_committed_bytes(module):
 def test_the_script_makes_the_committed_bad_messages():
     made = bad.messages({f: content(f) for f in MAPS})
     assert made == {file: content(file) for file in made}
+
+
+def test_a_sample_is_written_by_name():
+    command = [sys.executable, "-m", "gwbroker.samples"]
+    done = subprocess.run([*command, "gw190814-initial.json"], capture_output=True, check=True)
+    assert done.stdout == content("gw190814-initial.json")
+    done = subprocess.run([*command, "gw"], capture_output=True, check=False, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Which sample? There are bad-position.xml, bad-truncated.json, ")

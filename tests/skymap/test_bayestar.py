@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.time import Time
 
 from gwbroker.errors import SkyMapError
 from gwbroker.skymap import bayestar
@@ -31,6 +32,10 @@ def test_the_true_position_is_found_as_by_ligo_skymap_called_directly(files, lig
     far = distance(skymap)
     assert abs(far.mean - simulated.DISTANCE) < 3 * far.std
     assert skymap.meta["INSTRUME"] == "H1,L1"
+    assert skymap.meta["OBJECT"] == "coinc_event 0"
+    assert skymap.meta["VCSVERS"].startswith("ligo.skymap ")
+    assert Time(skymap.meta["DATE-OBS"]).gps == pytest.approx(simulated.GPS, abs=0.1)
+    assert Time(skymap.meta["MJD-OBS"], format="mjd").gps == pytest.approx(simulated.GPS, abs=0.1)
     assert skymap.meta["DISTMEAN"] == pytest.approx(far.mean, rel=1e-3)
     event, = ligo("io.events.ligolw").open(str(files[0]), psd_file=str(files[0])).values()
     table = ligo("bayestar").localize(event, f_low=15.0)

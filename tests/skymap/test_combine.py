@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gwbroker.errors import SkyMapError
-from gwbroker.skymap import SkyMap, fits, make
+from gwbroker.skymap import SkyMap, coherence, fits, make
 from gwbroker.skymap.combine import combine, product
 from gwbroker.skymap.distances import parameters, pdf
 from gwbroker.skymap.multiorder import uniq_of
-from gwbroker.skymap.overlap import overlap
+from gwbroker.skymap.overlap import APART, overlap
 from gwbroker.skymap.regions import credible_areas, distance
 from gwbroker.skymap.summary import summarize
 
@@ -174,6 +174,21 @@ def test_maps_that_exclude_each_other_are_refused_by_name():
         combine([a, b], names=["a.fits", "b.fits"])
     with pytest.raises(SkyMapError, match=r"map 3: .* the overlap is 0"):
         product(a, a, b)
+
+
+def test_maps_that_nearly_exclude_each_other_are_refused_until_somebody_insists():
+    a, near, far = (make.cone(ra, 20, 4, 0.9) for ra in (10, 13, 32))
+    assert 0 < overlap(a, far) < APART < overlap(a, near)
+    with pytest.raises(SkyMapError, match=r"^c: its overlap .* less than 0\.001: they are not of"):
+        combine([a, near, far], names=["a", "b", "c"])
+    with pytest.raises(SkyMapError, match=r"^map 2: its overlap"):
+        product(a, far)
+    assert combine([a, far], least=0).overlap == pytest.approx(overlap(a, far), rel=1e-9)
+    assert product(a, far, least=0).prob.sum() == pytest.approx(1)
+
+
+def test_pictures_and_products_call_the_same_maps_apart():
+    assert coherence.APART == APART
 
 
 @pytest.mark.parametrize("maps", [[], [isotropic(0)]])

@@ -162,7 +162,7 @@ def test_the_column_of_a_flat_map_decides_what_its_numbers_mean(encode, name, sc
         (48, {"ORDERING": "NESTED", "NSIDE": 4}, "NSIDE is 4, but there are 48 pixels"),
         (48, {"ORDERING": "NESTED", "NSIDE": "two"}, "NSIDE is 'two', not a whole number"),
         (48, {"ORDERING": "SPIRAL", "NSIDE": 2}, "ORDERING is 'SPIRAL', not NESTED or RING"),
-        (48, {"NSIDE": 2}, "ORDERING is 'MISSING'"),
+        (48, {"NSIDE": 2}, "ORDERING is missing"),
         (47, {"ORDERING": "RING"}, "47 pixels are not the whole sky"),
         (108, {"ORDERING": "RING", "NSIDE": 3}, "108 pixels are not the whole sky"),
         (48, {"ORDERING": "RING", "INDXSCHM": "EXPLICIT"}, "INDXSCHM is 'EXPLICIT'"),

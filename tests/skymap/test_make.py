@@ -198,7 +198,7 @@ NAN = float("nan")
         ((0, 0, 1, 0), "containment: 0 is not between 0 and 1"),
         ((0, 0, 1, 1), "containment: 1 is not between"),
         ((0, 0, 1, 90), "containment: 90 is not between"),
-        ((0, 0, 1, NAN), "containment: nan is not between"),
+        ((0, 0, 1, NAN), "containment: nan is not a number"),
     ],
 )
 def test_bad_values_of_a_cone_are_named(arguments, message):

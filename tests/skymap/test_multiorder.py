@@ -126,6 +126,24 @@ def test_negative_scales_of_distance_are_refused(simple, column):
         replace(simple, **{column: -np.ones(simple.cells)}).validate()
 
 
+@pytest.mark.parametrize("column", ["distsigma", "distnorm"])
+def test_infinite_scales_of_a_distance_that_is_finite_are_refused(simple, column):
+    values = simple.columns[column].copy()
+    values[3] = np.inf
+    message = f"column {column.upper()}: inf in cell 7 is infinite, though DISTMU is not$"
+    with pytest.raises(SkyMapError, match=message):
+        replace(simple, **{column: values}).validate()
+    # Of an unknown distance nothing is known, whatever stands beside it.
+    unknown = np.full(simple.cells, np.inf)
+    assert replace(simple, distmu=unknown, **{column: values}).validate().has_distance
+
+
+def test_a_norm_that_does_not_fit_into_a_number_is_no_mistake(simple):
+    steep = replace(simple, distmu=np.full(simple.cells, -1000.0),
+                    distnorm=np.full(simple.cells, np.inf))
+    assert steep.validate().has_distance
+
+
 def test_densities_that_overflow_are_refused_without_a_warning(simple):
     with pytest.raises(SkyMapError, match="the map sums to inf instead of 1"):
         replace(simple, probdensity=np.full(simple.cells, 1e308)).validate()

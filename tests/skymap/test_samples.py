@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -70,9 +72,9 @@ GOOD = np.linspace(1, 2, 100)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (([1, 2], [1, 2]), "samples: there are 2, fewer than 100"),
+    (([1, 2], [1, 2]), "samples: there are 2 samples, fewer than 100"),
     (([], []), "samples: there are 0"),
-    ((GOOD, GOOD[:-1]), "samples: have columns of different lengths"),
+    ((GOOD, GOOD[:-1]), "samples: has columns of different lengths"),
     ((GOOD, [*GOOD[:-1], NAN]), "samples: column dec: nan in row 99 is not from -90 to 90"),
     ((GOOD, [*GOOD[:-1], 91]), "samples: column dec: 91 in row 99"),
     (([400, *GOOD[1:]], GOOD), "samples: column ra: 400 in row 0 is not from -360 to 360"),
@@ -80,11 +82,22 @@ GOOD = np.linspace(1, 2, 100)
     (([[1, 2]] * 100, GOOD), r"samples: column ra: has shape \(100, 2\)"),
     ((GOOD, GOOD, [0, *GOOD[1:]]), "samples: column distance: 0 in row 0 is not a positive"),
     ((GOOD, GOOD, [float("inf"), *GOOD[1:]]), "samples: column distance: inf in row 0"),
-    ((np.ones(100), np.ones(100)), "samples: are too much alike for a map"),
+    ((np.ones(100), np.ones(100)), "samples: the samples are too much alike for a map"),
 ])
 def test_bad_samples_are_named(arguments, message):
     with pytest.raises(SkyMapError, match=f"^{message}"):
         from_samples(*arguments, **QUICK)
+
+
+def test_bad_samples_are_called_by_the_name_of_their_file():
+    with pytest.raises(SkyMapError, match=r"^few\.csv: there are 2 samples"):
+        from_samples([1, 2], [1, 2], name="few.csv")
+
+
+def test_the_map_says_which_ligo_skymap_has_made_it():
+    ra, dec = np.random.default_rng(3).normal(30, 2, (2, 100))
+    version = from_samples(ra, dec, **QUICK).meta["VCSVERS"]
+    assert re.fullmatch(r"ligo\.skymap \d+\.\d+.*", version)
 
 
 @pytest.mark.parametrize("option", [
@@ -144,7 +157,7 @@ def test_a_file_without_distances_has_none(tmp_path):
     (b"ra,dec\n12:34:56,2\n", "column ra: holds .* instead of numbers, as .*12:34:56"),
     (b"ra,dec\n1,2,3,4\n", "is no table"),
     (b"ra,dec\n1,\n2,3\n", "column dec: has no value in row 0"),
-    (b"", "is no table|is missing"),
+    (b"", "is empty$"),
     (b"\x89HDF\r\n\x1a\n damaged", "is damaged HDF5"),
     (b"\x00\x01\x02", "is neither HDF5 nor text"),
 ])

@@ -10,8 +10,9 @@ import pytest
 
 from gwbroker import jobs, products
 from gwbroker.conf import settings
+from gwbroker.errors import NoticeError
 from gwbroker.ledger import engine
-from gwbroker.report import Embedded, Report
+from gwbroker.report import Cone, Embedded, Report
 from gwbroker.tasks import skymaps
 
 from .stage import (
@@ -67,6 +68,20 @@ def test_a_merger_and_a_burst_are_assessed_on_both_events() -> None:
         for p in event(name)["products"] if p["kind"] == "skymap"}
     assert made["combined"]["facts"]["overlap"] == pytest.approx(ours["overlap"])
     assert made["combined"]["facts"]["area_90"] < event("S170817a")["facts"]["area_90"]
+
+
+def test_maps_that_nearly_exclude_each_other_are_shown_and_not_combined() -> None:
+    record(merger(), b"{1}")
+    record(burst(localization=Cone(150.0, -30.0, 5.0, 0.9, "a test")), b"{2}")
+    ours, _ = both("plot", "illustrate")
+    assert not dead()
+    assert 0 < ours["overlap"] < 1e-3
+    made = {p["kind"] for p in event("S170817a")["products"]}
+    assert {"coherence", "coherence-dark"} <= made
+    assert "combined" not in made
+    numbers = event("S170817a")["id"], event("fermi:524666471")["id"]
+    with pytest.raises(NoticeError, match=r"GRB 170817A: its overlap .* they are not of one sour"):
+        skymaps.combine(*numbers)
 
 
 @pytest.mark.parametrize("late", [False, True])
