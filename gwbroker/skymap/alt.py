@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import erfa
@@ -16,7 +17,9 @@ EQUINOX = 1874.9986
 """The Besselian epoch B1875.0 as a Julian one, to which the boundaries refer."""
 
 
-def alt_text(skymap: SkyMap, title: str, *, summary: Summary | None = None) -> str:
+def alt_text(
+    skymap: SkyMap, title: str, *, summary: Summary | None = None, more: Sequence[str] = (),
+) -> str:
     """Return one to three plain sentences about areas, position and distance.
 
     Parameters
@@ -27,6 +30,8 @@ def alt_text(skymap: SkyMap, title: str, *, summary: Summary | None = None) -> s
         The name of the event.
     summary : Summary, optional
         If it is known already.
+    more : sequence of str
+        Sentences that follow, as those of `gwbroker.skymap.mentions` on a picture.
     """
     summary = summary or summarize(skymap)
     name = " ".join(title.split()) or "an event"
@@ -36,7 +41,7 @@ def alt_text(skymap: SkyMap, title: str, *, summary: Summary | None = None) -> s
         sentences.append(
             f"It is {summary.distmean:,.{decimals}f} megaparsecs away, give or take"
             f" {summary.diststd:,.{decimals}f}.")
-    return " ".join(s for s in sentences if s)
+    return " ".join(s for s in [*sentences, *more] if s)
 
 
 def flat(skymap: SkyMap) -> bool:

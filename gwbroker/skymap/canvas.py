@@ -19,8 +19,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -28,14 +26,11 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import SkyMapError
 from .atomic import write_whole
 from .letters import FONT, clean, families, printable
+from .marks import CROSS
 from .summary import Summary
 from .theme import Theme
 
 Box = tuple[float, float, float, float]
-_CROSS = Path(
-    [(-1, 0), (-0.4, 0), (0.4, 0), (1, 0), (0, -1), (0, -0.4), (0, 0.4), (0, 1)],
-    [Path.MOVETO, Path.LINETO] * 4,
-)
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = (("deg²", 1.0), ("arcmin²", 3600.0), ("arcsec²", 3600.0**2), ("mas²", 3.6e6**2))
 ROW = 0.235
@@ -69,6 +64,12 @@ def _grow(figure: Figure, extra: float) -> None:
         left, bottom, wide, tall = axes.get_position(original=True).bounds
         axes.set_position((left, (bottom * height + extra) / whole, wide, tall * height / whole))
     figure.set_size_inches(width, whole)
+
+
+def point(axes: Axes, half: float) -> float:
+    """Return the length of a point of type in units of axes of which half the width is given."""
+    inches = axes.get_position().width * float(cast(Any, axes.figure).get_size_inches()[0])
+    return 2 * half / (inches * 72)
 
 
 def heading(
@@ -128,18 +129,9 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 9.95 else f"{value:#.2g}"
 
 
-def mark(axes: Axes, x: float, y: float, size: float, theme: Theme) -> None:
-    """Draw a cross with an open middle, so that what it marks is seen."""
-    axes.plot(
-        [x], [y], marker=_CROSS, markersize=size, markeredgewidth=1.5, color=theme.mark,
-        linestyle="none", zorder=7, clip_on=False,
-        path_effects=[withStroke(linewidth=3, foreground=theme.ground)],
-    )
-
-
 def keys(drawn: Sequence[float], theme: Theme, noun: str = "region") -> list[Artist]:
     """Return what a legend says of contours and mark."""
-    cross = Line2D([], [], color=theme.mark, marker=_CROSS, markersize=10, markeredgewidth=1.5,
+    cross = Line2D([], [], color=theme.mark, marker=CROSS, markersize=10, markeredgewidth=1.5,
                    linestyle="none", label="most probable")
     regions = [Line2D([], [], color=theme.contours[v], label=f"{v:.0%} {noun}") for v in drawn]
     return [*regions, cross]

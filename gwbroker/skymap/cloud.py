@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -19,12 +19,18 @@ SHELLS = 160
 """Distances at which each direction has a point."""
 
 COARSEST = 5
-"""Level of the largest cells; larger ones are split, so that no corners are seen."""
+"""Level of the largest cells; larger ones are split, so that distances are told apart."""
 
-MOST = 30_000
-"""About how many directions a cloud has at most; more are joined."""
+LEAST, MOST = 8000, 30_000
+"""About how many directions a cloud has; fewer are split, more are joined."""
 
-BATCH = 5000
+BATCH = 1000
+
+SCATTER = 1.0
+"""How far around its direction the points of a cell are, in widths of the cell."""
+
+BLUR = 1.6
+"""Smoothing of a projection, points of its grid, so that no single points are seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,7 @@ class Cloud:
     mu, sigma, norm : float64, shape (M,)
         The distance ansatz of each direction.
     size : float64, shape (M,)
-        Width of each direction's cell, rad.
+        Width of each direction's cell, rad; of one that was split, that of the whole.
     """
 
     vectors: Floats
@@ -149,18 +155,47 @@ class Cloud:
             Evenly spaced, Mpc.
         """
         r, weights = self._shells
-        shape = len(y), len(x)
-        steps = float(x[1] - x[0]), float(y[1] - y[0])
-        right, top = self.vectors @ self.axes[across], self.vectors @ self.axes[up]
-        grid = np.zeros(shape[0] * shape[1])
+        rows, columns = len(y) + 2, len(x) + 2
+        step_x, step_y = float(x[1] - x[0]), float(y[1] - y[0])
+        grid = np.zeros(rows * columns)
         for part in self._parts():
-            column = np.rint((right[part, np.newaxis] * r[part] - x[0]) / steps[0]).astype(np.int64)
-            row = np.rint((top[part, np.newaxis] * r[part] - y[0]) / steps[1]).astype(np.int64)
-            seen = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
-            grid += np.bincount((row * shape[1] + column)[seen], weights[part][seen], len(grid))
-        wide = float(self.prob @ self.size) * float(r.mean()) / 2
-        blur = [float(np.clip(wide / step, 1.6, 8.0)) for step in steps[::-1]]
-        return np.asarray(gaussian_filter(grid.reshape(shape), blur), np.float64)
+            right, top = self._scattered(part, self.axes[[across, up]])
+            # Around the grid is a border for what is not seen.
+            column = np.clip(right * r[part] / step_x + (1.5 - x[0] / step_x), 0, columns - 0.5)
+            row = np.clip(top * r[part] / step_y + (1.5 - y[0] / step_y), 0, rows - 0.5)
+            place = row.astype(np.int64) * columns + column.astype(np.int64)
+            grid += np.bincount(place.ravel(), weights[part].ravel(), len(grid))
+        return np.asarray(
+            gaussian_filter(grid.reshape(rows, columns)[1:-1, 1:-1], BLUR), np.float64)
+
+    def _scattered(self, part: slice, axes: Floats) -> list[Floats]:
+        """Return along each axis the directions of the points of some cells, shape (M, SHELLS).
+
+        Those of a cell fill a disc around its middle evenly. In one direction they would be a
+        ray, and the rays of all cells a lattice, which shows where one looks along them.
+        """
+        vectors = self.vectors[part]
+        aside = np.eye(3)[np.argmin(np.abs(vectors), axis=1)]
+        first = np.cross(vectors, aside)
+        first *= (SCATTER * self.size[part] / np.linalg.norm(first, axis=1))[:, np.newaxis]
+        second = np.cross(vectors, first)
+        a, b = (each[: len(vectors)] for each in _disc())
+        return [(vectors @ axis)[:, np.newaxis] + (first @ axis)[:, np.newaxis] * a
+                + (second @ axis)[:, np.newaxis] * b for axis in axes]
+
+
+@cache
+def _disc() -> tuple[Floats, Floats]:
+    """Return points that fill the unit disc evenly, x and y, each of shape (BATCH, SHELLS).
+
+    From the additive recurrence of Roberts (2018), whose steps are powers of the inverse of the
+    plastic number.
+    """
+    plastic = 1.324717957244746
+    number = np.arange(BATCH * SHELLS, dtype=np.float64).reshape(BATCH, SHELLS)
+    radius = np.sqrt((number / plastic + 0.5) % 1.0)
+    angle = 2 * np.pi * ((number / plastic**2 + 0.5) % 1.0)
+    return radius * np.cos(angle), radius * np.sin(angle)
 
 
 def cloud(skymap: SkyMap) -> Cloud | None:
@@ -182,8 +217,12 @@ def cloud(skymap: SkyMap) -> Cloud | None:
     mean, std = distances.moments(skymap.distmu[chosen], skymap.distsigma[chosen])
     level, ipix, parent = _split(skymap, chosen)
     prob = skymap.prob[chosen][parent] / 4.0 ** (level - skymap.level[chosen][parent])
-    size, group = _joined(level, ipix)
+    group = _joined(level, ipix)
     total = np.bincount(group, prob)
+    # Of a split cell that of the whole, of joined ones that of all.
+    whole = np.bincount(group, skymap.area[chosen][parent]) / np.bincount(group)
+    area = np.bincount(group, np.square([cell_size(n) for n in range(DEEPEST + 1)])[level])
+    size = np.sqrt(np.maximum(whole, area))
     vectors = np.stack([np.bincount(group, prob * v) for v in centres(level, ipix).T], axis=-1)
     moments = [np.bincount(group, prob * v[parent]) / total for v in (mean, mean**2 + std**2)]
     spread = np.sqrt(np.maximum(moments[1] - moments[0] ** 2, (1e-6 * moments[0]) ** 2))
@@ -197,24 +236,24 @@ def cloud(skymap: SkyMap) -> Cloud | None:
 def _split(skymap: SkyMap, chosen: Ints) -> tuple[Ints, Ints, Ints]:
     """Return level, ipix and index of cells, those that are too coarse in parts."""
     level, ipix = skymap.level[chosen], skymap.ipix[chosen]
-    deeper = np.maximum(COARSEST - level, 0)
+    depth = COARSEST
+    while depth < DEEPEST and int((4 ** np.maximum(depth + 1 - level, 0)).sum()) <= LEAST:
+        depth += 1
+    deeper = np.maximum(depth - level, 0)
     count = 4**deeper
     parent = np.repeat(np.arange(len(chosen)), count)
     within = np.arange(len(parent)) - np.repeat(np.cumsum(count) - count, count)
     return (level + deeper)[parent], (ipix << (2 * deeper))[parent] + within, parent
 
 
-def _joined(level: Ints, ipix: Ints) -> tuple[Floats, Ints]:
-    """Return the widths of groups of cells, and the group of each cell."""
+def _joined(level: Ints, ipix: Ints) -> Ints:
+    """Return the group of each cell; where there are too many, neighbours are in one."""
     start = ipix << (2 * (DEEPEST - level))
     depth = int(level.max())
     while True:
         shared = np.minimum(level, depth)
-        _, first, group = np.unique(
-            uniq_of(shared, start >> (2 * (DEEPEST - shared))), return_index=True,
-            return_inverse=True)
+        first, group = np.unique(
+            uniq_of(shared, start >> (2 * (DEEPEST - shared))), return_inverse=True)
         if len(first) <= MOST or depth <= COARSEST:
-            break
+            return group
         depth -= 1
-    sizes = np.array([cell_size(n) for n in range(DEEPEST + 1)])
-    return sizes[shared[first]], group

@@ -19,6 +19,9 @@ from .theme import LEVELS, Theme
 
 Grid = tuple[Floats, Floats]
 
+FEWEST = 12
+"""A region of fewer points has no shape to show."""
+
 
 def thresholds(skymap: SkyMap) -> dict[float, float]:
     """Return for each credible level the density, sr^-1, at the edge of its region.
@@ -51,7 +54,7 @@ def blur(
     skymap : SkyMap
         The map.
     cell : int64
-        The cells in the picture, repeated or not.
+        The cell of each point of the picture.
     pixel : float
         Width of a pixel, rad.
     edges : dict
@@ -61,19 +64,29 @@ def blur(
     -------
     dict
         For each level that of its edge, by the cells there, and for None that of the image,
-        by the cells inside.
+        by the cells inside; each counts as often as it is seen.
     """
-    present = np.zeros(skymap.cells, np.bool_)
-    present[cell] = True
-    seen = np.flatnonzero(present)
-    density, width = skymap.probdensity[seen], np.sqrt(skymap.area[seen]) / pixel
-    inner = width[density >= min(edges.values(), default=0.0)]
+    points = np.bincount(cell.ravel(), minlength=skymap.cells)
+    seen = np.flatnonzero(points)
+    density, points = skymap.probdensity[seen], points[seen]
+    width = np.sqrt(skymap.area[seen]) / pixel
+    inner = density >= min(edges.values(), default=0.0)
     found: dict[float | None, float] = {
-        None: float(np.clip(0.6 * np.percentile(inner, 25), 1, 25)) if len(inner) else 1.0}
+        None: float(np.clip(0.6 * _quantile(width[inner], points[inner], 0.25), 1, 25))}
     for level, edge in edges.items():
-        near = width[(density > edge / 1.5) & (density < edge * 1.5)]
-        found[level] = float(np.clip(0.6 * np.median(near), 1, 80)) if len(near) else found[None]
+        near = (density > edge / 1.5) & (density < edge * 1.5)
+        found[level] = float(np.clip(0.6 * _quantile(width[near], points[near], 0.5), 1, 80)) \
+            if near.any() else found[None]
     return found
+
+
+def _quantile(values: Floats, weights: npt.NDArray[np.int64], part: float) -> float:
+    """Return the value below which a part of the weight is; zero of none."""
+    if len(values) == 0:
+        return 0.0
+    order = np.argsort(values)
+    held = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(held, part * held[-1])]])
 
 
 def smooth(values: Floats, sigma: float, inside: npt.NDArray[np.bool_] | None = None) -> Floats:
@@ -136,18 +149,20 @@ def fields(
     found = {}
     for level, edge in sorted(edges.items()):
         above = density >= edge if inside is None else (density >= edge) & inside
-        # A region of a few points has no shape to show.
-        if np.count_nonzero(above) < 12:
+        if np.count_nonzero(above) < FEWEST:
             continue
         # Smoothing reaches four sigma; further away there is no edge.
         rows, columns = around(above, int(8 * sigmas[level]) + 4)
-        # Within a factor of ten of the edge, so that smoothing sees both sides alike.
-        near = np.clip(density[rows, columns], edge / 10, edge * 10)
         within = None if inside is None else inside[rows, columns]
-        field = smooth(np.log10(near / edge), sigmas[level], within)
+        field = smooth(decades(density[rows, columns], edge), sigmas[level], within)
         if np.nanmin(field) < 0 < np.nanmax(field):
             found[level] = Field(rows, columns, field)
     return found
+
+
+def decades(density: Floats, edge: float) -> Floats:
+    """Return the decades from the density at an edge, one at most: smoothing sees both sides."""
+    return np.asarray(np.log10(np.clip(density / edge, 0.1, 10)), np.float64)
 
 
 def outlines(

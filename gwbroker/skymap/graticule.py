@@ -12,11 +12,15 @@ from matplotlib.patheffects import withStroke
 from .frame import Frame
 from .multiorder import Floats
 from .projection import Mollweide, to_degrees, to_vectors
+from .sheet import Lines
 from .theme import Theme
 
 _LINE: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.6, "zorder": 2}
 CROWDED = 0.13
 """Least distance of two labels on an edge, in half-widths of the frame."""
+
+CLEAR = 0.06
+"""Least distance of a label inside the frame from the edge of a region, in half-widths."""
 
 _NICE = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 90.0)
 
@@ -69,11 +73,16 @@ def draw_all_sky(
     return [(-east / 90, -0.03) for east in range(-150, 180, 30)]
 
 
-def draw_zoom(axes: Axes, frame: Frame, theme: Theme) -> list[tuple[float, float]]:
+def draw_zoom(
+    axes: Axes, frame: Frame, theme: Theme, edges: Lines | None = None,
+) -> list[tuple[float, float]]:
     """Draw lines at round degrees, labelled where they meet the lower and the left edge.
 
-    Returns the places of the labels that stand inside, because their lines meet neither.
+    Returns the places of the labels that stand inside, because their lines meet neither; they
+    keep away from the edges of regions, which they would seem to name.
     """
+    found = [np.concatenate(each) for each in (edges or {}).values() if each]
+    busy = np.concatenate(found)[::3] if found else np.empty((0, 2))
     inner: list[tuple[float, float]] = []
     side = np.linspace(-frame.half, frame.half, 61)
     vectors = frame.projection.backward(*np.meshgrid(side, side))
@@ -97,13 +106,14 @@ def draw_zoom(axes: Axes, frame: Frame, theme: Theme) -> list[tuple[float, float
         x, y = frame.projection.forward(to_vectors(frame.ra + lons, value))
         text = label(value, dec_step)
         text = text if value <= 0 else "+" + text
-        _line(axes, x, y, frame.half, text, "left", taken, theme, inner)
+        _line(axes, x, y, frame.half, text, "left", taken, theme, inner, busy)
     taken = []
     ra_step = 45.0 if around else nice_step(float(lon.max() - lon.min()))
     first, last = (0.0, 359.0) if around else (frame.ra + lon.min(), frame.ra + lon.max())
     for value in _multiples(first, last, ra_step):
         x, y = frame.projection.forward(to_vectors(value, decs))
-        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom", taken, theme, inner)
+        _line(axes, x, y, frame.half, label(value % 360, ra_step), "bottom", taken, theme, inner,
+              busy)
     axes.set_xlabel("right ascension (ICRS)", labelpad=19, color=theme.ink, fontsize=9)
     axes.set_ylabel("declination (ICRS)", labelpad=36, color=theme.ink, fontsize=9)
     return inner
@@ -115,7 +125,7 @@ def _multiples(low: float, high: float, step: float) -> Floats:
 
 def _line(
     axes: Axes, x: Floats, y: Floats, half: float, text: str, edge: str, taken: list[float],
-    theme: Theme, inner: list[tuple[float, float]],
+    theme: Theme, inner: list[tuple[float, float]], busy: Floats,
 ) -> None:
     """Draw a line within the frame, and its label where it leaves by the given edge.
 
@@ -143,20 +153,23 @@ def _line(
                     rotation=90 if turned else 0,
                 )
                 return
-    _inline(axes, x, y, half, text, theme, inner)
+    _inline(axes, x, y, half, text, theme, inner, busy)
 
 
 def _inline(
     axes: Axes, x: Floats, y: Floats, half: float, text: str, theme: Theme,
-    inner: list[tuple[float, float]],
+    inner: list[tuple[float, float]], busy: Floats,
 ) -> None:
     """Write the label of a line that does not meet its edge on the line itself."""
     free = (np.abs(x) <= 0.9 * half) & (np.abs(y) <= 0.9 * half)
-    # The scale bar is there.
-    free &= ~((x > 0.5 * half) & (y < -0.7 * half))
+    # The scale bar is there, at most half as long as the frame is wide.
+    free &= ~((x > 0.32 * half) & (y < -0.7 * half))
     for other in inner:
         free &= np.hypot(x - other[0], y - other[1]) > CROWDED * half
     places = np.flatnonzero(free)
+    if len(places) and len(busy):
+        away = np.hypot(x[places, np.newaxis] - busy[:, 0], y[places, np.newaxis] - busy[:, 1])
+        places = places[away.min(axis=1) > CLEAR * half]
     if len(places):
         # Away from the middle, where the probability is.
         i = places[np.argmax(np.hypot(x[places], y[places]))]

@@ -11,15 +11,18 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
 
-from . import alt, canvas, contour, graticule
+from . import alt, canvas, contour, graticule, marks
 from .alt import flat
 from .contour import Field
 from .frame import Frame, frame
 from .layers import Layers
+from .mentions import extent, mentions
 from .multiorder import SQUARE_DEGREE, SkyMap
 from .overlays import NONE, Overlays
 from .projection import Mollweide
-from .sheet import Sampled, Sheet
+from .sampled import Sampled
+from .sheet import Sheet
+from .sights import Sights
 from .summary import Summary, summarize
 from .theme import Theme
 from .theme import theme as theme_of
@@ -71,6 +74,7 @@ def all_sky(
     summary = summary or summarize(skymap)
     sheet = Sheet.sky(centre_ra)
     sampled = Sampled(skymap, sheet)
+    sights = Sights(overlays, sheet)
     with canvas.drawing():
         figure = canvas.new_figure(9, 5.6, colours)
         axes = figure.add_axes((0.065, 0.14, 0.87, 0.74))
@@ -82,18 +86,19 @@ def all_sky(
         taken = whole_sky(axes, sheet, colours)
         lines = sampled.outlines()
         drawn = contour.draw(axes, lines, colours)
-        x, y = sheet.forward(summary.ra, summary.dec)
-        layers = Layers(axes, sheet, colours, [*taken, (float(x), float(y))])
-        handles = layers.draw(overlays)
+        x, y = (float(v) for v in sheet.forward(summary.ra, summary.dec))
+        crossed = [] if flat(skymap) else marks.around(
+            axes, x, y, 12, colours, lines, canvas.point(axes, sheet.half[0]), sights.holds)
+        layers = Layers(axes, sights, colours, [*taken, *crossed], lines)
+        handles = layers.draw()
         taken += layers.places
         contour.name_levels(axes, lines, colours, (1.6, 0.85), taken, 0.08)
-        if not flat(skymap):
-            canvas.mark(axes, float(x), float(y), 22 if summary.area_90 < 300 else 12, colours)
+        if crossed:
             canvas.legend(axes, canvas.keys(drawn, colours), colours, loc="lower right",
                           bbox_to_anchor=(1.05, -0.09))
         canvas.legend_below(figure, handles, colours, LEGEND_COLUMNS["all-sky"])
         canvas.heading(figure, title, canvas.facts(summary), colours, left=0.04)
-        canvas.save(figure, path, dpi, title, alt.alt_text(skymap, title, summary=summary))
+        canvas.save(figure, path, dpi, title, _words(skymap, title, summary, sights, None))
 
 
 def zoom(
@@ -138,6 +143,7 @@ def zoom(
     shown = frame(skymap)
     sheet = Sheet.part(shown)
     sampled = Sampled(skymap, sheet)
+    sights = Sights(overlays, sheet)
     with canvas.drawing():
         figure = canvas.new_figure(7, 7, colours)
         axes = figure.add_axes((0.125, 0.09, 0.75, 0.75))
@@ -145,24 +151,51 @@ def zoom(
         image = show(axes, density, sheet, colours, _top(skymap, float(density.values.max())))
         canvas.colour_bar(figure, image, (0.89, 0.09, 0.02, 0.75),
                           colours, horizontal=False)
-        labels = graticule.draw_zoom(axes, shown, colours)
         lines = sampled.outlines()
+        labels = graticule.draw_zoom(axes, shown, colours, lines)
         drawn = contour.draw(axes, lines, colours)
         x, y = (float(v) for v in sheet.forward(summary.ra, summary.dec))
-        taken = [(x, y), *labels, *scale_bar(axes, shown, colours)]
-        layers = Layers(axes, sheet, colours, taken)
-        handles = layers.draw(overlays)
+        part_of_sky(axes, shown, colours)
+        crossed = [] if flat(skymap) else marks.around(
+            axes, x, y, 14, colours, lines, canvas.point(axes, shown.half), sights.holds)
+        taken = [*crossed, *labels, *scale_bar(axes, shown, colours)]
+        layers = Layers(axes, sights, colours, taken, lines)
+        handles = layers.draw()
         taken += layers.places
         contour.name_levels(axes, lines, colours, sheet.half, taken, 0.12 * shown.half)
-        part(axes, shown, colours)
-        if not flat(skymap):
-            canvas.mark(axes, x, y, 14, colours)
+        if crossed:
             canvas.legend(axes, canvas.keys(drawn, colours), colours, loc="lower left", ncols=3,
                           bbox_to_anchor=(0, 1), borderaxespad=0.2, borderpad=0.2)
         canvas.legend_below(figure, handles, colours, LEGEND_COLUMNS["zoom"])
-        line = canvas.facts(summary) + ("" if shown.whole else "   ·   densest part shown")
+        part_of = "part of the sky" if flat(skymap) else "densest part"
+        line = canvas.facts(summary) + ("" if shown.whole else f"   ·   {part_of} shown")
         canvas.heading(figure, title, line, colours, left=0.04, down=0.455)
-        canvas.save(figure, path, dpi, title, alt.alt_text(skymap, title, summary=summary))
+        canvas.save(figure, path, dpi, title, _words(skymap, title, summary, sights, shown))
+
+
+def describe(
+    skymap: SkyMap, title: str, *, part: bool = False, overlays: Overlays = NONE,
+    summary: Summary | None = None,
+) -> str:
+    """Return in words what a picture shows, as it is written into it.
+
+    Parameters
+    ----------
+    skymap, title, overlays, summary
+        As of `all_sky` and `zoom`.
+    part : bool
+        Whether it is that of `zoom`, not that of `all_sky`.
+    """
+    shown = frame(skymap) if part else None
+    sights = Sights(overlays, Sheet.part(shown) if shown else Sheet.sky())
+    return _words(skymap, title, summary, sights, shown)
+
+
+def _words(
+    skymap: SkyMap, title: str, summary: Summary | None, sights: Sights, shown: Frame | None,
+) -> str:
+    return alt.alt_text(skymap, title, summary=summary,
+                        more=[extent(skymap, shown), *mentions(sights)])
 
 
 def _top(skymap: SkyMap, most: float) -> float:
@@ -196,7 +229,7 @@ def whole_sky(axes: Axes, sheet: Sheet, theme: Theme) -> list[tuple[float, float
     return labels
 
 
-def part(axes: Axes, shown: Frame, theme: Theme) -> None:
+def part_of_sky(axes: Axes, shown: Frame, theme: Theme) -> None:
     """Draw the frame of a picture of a part of the sky."""
     half = shown.half
     axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[],

@@ -10,9 +10,8 @@ import healpy as hp
 import numpy as np
 import numpy.typing as npt
 
-from . import contour
 from .frame import Frame
-from .multiorder import DEEPEST, SQUARE_DEGREE, Floats, Ints, SkyMap
+from .multiorder import DEEPEST, Floats, Ints, SkyMap
 from .projection import Mollweide, Orthographic, to_vectors
 
 Lines = dict[float, list[Floats]]
@@ -79,6 +78,21 @@ class Sheet:
         return found[0], found[1], found[2], found[3]
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns it has."""
+        return len(self.y), len(self.x)
+
+    def wider(self, margin: int) -> Sheet:
+        """Return the sheet with so many more points on each side, of a part of the sky."""
+        x, y = (np.arange(-margin, len(side) + margin, dtype=np.float64) * (side[1] - side[0])
+                + side[0] for side in (self.x, self.y))
+        return Sheet(self.projection, x, y)
+
+    def every(self, step: int) -> Sheet:
+        """Return the sheet with every so many points only."""
+        return Sheet(self.projection, self.x[::step], self.y[::step])
+
+    @property
     def wraps(self) -> bool:
         """Whether what leaves on one side comes in again on the other."""
         return isinstance(self.projection, Mollweide)
@@ -127,62 +141,3 @@ class Sheet:
             pixels = _sky(self.projection.ra)[2]
             return np.asarray(np.searchsorted(skymap.start, pixels, side="right") - 1, np.int64)
         return skymap.find_vectors(self._places[0])
-
-
-@dataclass(frozen=True, eq=False)
-class Sampled:
-    """A map as it is on a sheet.
-
-    Parameters
-    ----------
-    skymap : SkyMap
-        The map.
-    sheet : Sheet
-        The sheet.
-    """
-
-    skymap: SkyMap
-    sheet: Sheet
-
-    @cached_property
-    def _cells(self) -> Ints:
-        return self.sheet.cells(self.skymap)
-
-    @cached_property
-    def density(self) -> Floats:
-        """Density at each point, sr^-1; zero outside of the sky."""
-        return self.sheet.full(self.skymap.probdensity[self._cells])
-
-    @cached_property
-    def edges(self) -> dict[float, float]:
-        """Density at the edge of each credible region, sr^-1."""
-        return contour.thresholds(self.skymap)
-
-    @cached_property
-    def _sigmas(self) -> dict[float | None, float]:
-        return contour.blur(self.skymap, self._cells, self.sheet.pixel, self.edges)
-
-    @property
-    def sigma(self) -> float:
-        """Smoothing of the image, pixels, that hides the corners of cells."""
-        return self._sigmas[None]
-
-    def smoothed(self) -> contour.Field:
-        """Return the density, deg^-2, smoothed, where it is more than half a step of colours."""
-        density, inside = self.density, self.sheet.inside
-        rows, columns = contour.around(density > density.max() / 1024, int(4 * self.sigma) + 2)
-        within = None if inside is None else inside[rows, columns]
-        values = contour.smooth(density[rows, columns], self.sigma, within) / SQUARE_DEGREE
-        return contour.Field(rows, columns, values)
-
-    def outlines(self, closed: bool = False) -> Lines:
-        """Return the edges of the credible regions, as lines on the sheet.
-
-        If they are to be closed, those that reach the edge of the sky go on along it.
-        """
-        return contour.outlines((self.sheet.x, self.sheet.y), self.fields, closed)
-
-    @cached_property
-    def fields(self) -> dict[float, contour.Field]:
-        """What is positive inside the credible regions and negative outside."""
-        return contour.fields(self.density, self.edges, self._sigmas, self.sheet.inside)

@@ -35,8 +35,10 @@ class Theme:
         white) or rises (on dark), so that it can be read without seeing colours.
     contours : mapping
         Colour of the edge of each credible region.
-    mark, first, other, galaxy, footprint, sun, moon, earth, plane : str
+    mark, other, galaxy, footprint, sun, moon, earth, plane : str
         Of the most probable position and of what is laid over the map.
+    first, second : str
+        Of two maps that are compared.
     """
 
     name: str
@@ -48,7 +50,6 @@ class Theme:
     stops: tuple[str, ...]
     contours: Mapping[float, str]
     mark: str
-    first: str
     other: str
     galaxy: str
     footprint: str
@@ -56,6 +57,8 @@ class Theme:
     moon: str
     earth: str
     plane: str
+    first: str
+    second: str
 
     @cached_property
     def ramp(self) -> Colormap:
@@ -63,15 +66,15 @@ class Theme:
         return LinearSegmentedColormap.from_list(f"gwbroker-{self.name}", list(self.stops))
 
 
-# The hues of overlays are those of Okabe & Ito (2008), which the colour-blind tell apart,
-# made darker on white and lighter on the dark ground.
+# Chosen so that lines and markers differ in lightness too, and for those who see two of three
+# colours only (protan, deutan and tritan, Machado et al. 2009): a test holds them to it.
 LIGHT = Theme(
     name="light", ground="#ffffff", title="#000000", text="#333333", ink="#555555",
     grid="#888888",
     stops=("#ffffff", "#fde3b4", "#f9a65a", "#e0533d", "#9c1f4b", "#3d0f3c"),
     contours=MappingProxyType({0.5: "#1f4e9c", 0.9: "#1a1a1a"}),
-    mark="#00a37a", first="#c44e00", other="#0072b2", galaxy="#005f8f", footprint="#7a3f9d",
-    sun="#c77700", moon="#6b7280", earth="#3b6ea5", plane="#8a6d3b",
+    mark="#00a37a", other="#b0215e", galaxy="#3a5400", footprint="#9d50cf", sun="#d07a00",
+    moon="#6b7280", earth="#4f8794", plane="#8a6d3b", first="#c44e00", second="#0072b2",
 )
 
 DARK = Theme(
@@ -79,8 +82,8 @@ DARK = Theme(
     grid="#8b93a0",
     stops=("#0e1116", "#2a1650", "#6b1d81", "#b93778", "#ee6c50", "#fbb45a", "#fdf3b8"),
     contours=MappingProxyType({0.5: "#7fd0ff", 0.9: "#f5f5f5"}),
-    mark="#2fe0a8", first="#ff9d4d", other="#56b4e9", galaxy="#9fe3ff", footprint="#d9a6ff",
-    sun="#ffd24a", moon="#d0d5dd", earth="#7fb2ff", plane="#c8b273",
+    mark="#45efb0", other="#ee5f8f", galaxy="#b8f163", footprint="#f594e2", sun="#ffd24a",
+    moon="#a9adb3", earth="#2f78bd", plane="#bd9e68", first="#ff9d4d", second="#56b4e9",
 )
 
 THEMES = {each.name: each for each in (LIGHT, DARK)}

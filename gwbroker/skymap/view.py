@@ -14,8 +14,9 @@ from .moc import Moc
 from .multiorder import DEEPEST, SQUARE_DEGREE, Floats, Ints, SkyMap
 from .overlays import NONE, Footprint, Overlays, Place
 from .projection import Mollweide, to_degrees, to_vectors
+from .sampled import Sampled
 from .seam import cut
-from .sheet import Sampled, Sheet
+from .sheet import Sheet
 from .summary import Summary, summarize
 from .theme import LEVELS
 

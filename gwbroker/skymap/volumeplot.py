@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
 from ..errors import SkyMapError
-from . import alt, canvas, contour, distances
+from . import alt, canvas, contour, distances, marks
 from .cloud import Cloud, cloud
+from .mentions import at
 from .multiorder import Floats, SkyMap
 from .projection import to_degrees
 from .summary import Summary, summarize
@@ -28,6 +29,9 @@ GRID = 201
 
 SLENDER = 8.0
 """A region that is so many times longer than wide is not drawn to scale."""
+
+SOFT = 1.5
+"""How far what is outlined is smoothed beyond what is shown, points of the grid."""
 
 _SIZE = 9.0
 _PANELS = {(0, 1): (0.10, 0.515, 0.35, 0.35), (2, 1): (0.585, 0.515, 0.35, 0.35),
@@ -86,9 +90,9 @@ def volume(
         raise SkyMapError(
             title or "sky map", "has no distances; an all-sky picture needs none", "DISTMU")
     summary = summary or summarize(skymap)
-    solid = Volume(skymap)
     view = _view(points)
-    best = solid.most_probable
+    held = float(Volume(skymap).credible_volumes([0.9])[0])
+    best = _most_probable(skymap, points, summary)
     with canvas.drawing():
         figure = canvas.new_figure(_SIZE, _SIZE, colours)
         drawn: set[float] = set()
@@ -96,15 +100,52 @@ def volume(
             axes = figure.add_axes(place)
             drawn |= _projection(axes, points, view, across, up, colours)
             if best is not None:
-                x, y, z = points.turned(best[0].ra, best[0].dec) * best[1]
-                where = (x, y, z)
-                canvas.mark(axes, where[across], where[up], 12, colours)
+                marks.cross(axes, float(best[across]), float(best[up]), 12, colours)
         _distances(figure, skymap, points, summary, colours)
         _explain(figure, drawn, view, colours)
-        (held,) = solid.credible_volumes([0.9])
-        line = f"{canvas.facts(summary)}   ·   90% volume {_cubic(float(held))}"
+        line = f"{canvas.facts(summary)}   ·   90% volume {_cubic(held)}"
         canvas.heading(figure, title, line, colours, left=0.04)
-        canvas.save(figure, path, dpi, title, alt.alt_text(skymap, title, summary=summary))
+        canvas.save(figure, path, dpi, title, _words(skymap, title, summary, points, held))
+
+
+def describe(skymap: SkyMap, title: str, *, summary: Summary | None = None) -> str:
+    """Return in words what `volume` shows, as it is written into the picture.
+
+    Parameters
+    ----------
+    skymap, title, summary
+        As of `volume`; a map without distances is told as what it is.
+    """
+    points = cloud(skymap)
+    if points is None:
+        return alt.alt_text(skymap, title, summary=summary)
+    held = float(Volume(skymap).credible_volumes([0.9])[0])
+    return _words(skymap, title, summary, points, held)
+
+
+def _words(
+    skymap: SkyMap, title: str, summary: Summary | None, points: Cloud, held: float,
+) -> str:
+    ways = [at(*(float(angle) for angle in to_degrees(axis))) for axis in points.axes]
+    more = [f"The picture shows it in space from three sides. The longest axis points to {ways[0]},"
+            f" the others to {ways[1]} and to {ways[2]}."]
+    if np.isfinite(held):
+        more.append("The smallest volume that holds 90 percent of the probability is"
+                    f" {_cubic(held, spoken=True)}.")
+    return alt.alt_text(skymap, title, summary=summary, more=more)
+
+
+def _most_probable(skymap: SkyMap, points: Cloud, summary: Summary) -> Floats | None:
+    """Return where along the axes, Mpc, the most probable position is at its likeliest distance.
+
+    Not the densest place of all: a cell that hardly counts may have a distance that is far too
+    certain. None where the position tells no distance.
+    """
+    cell = skymap.find(summary.ra, summary.dec)
+    assert skymap.distmu is not None
+    assert skymap.distsigma is not None
+    far = float(distances.mode(skymap.distmu[cell], skymap.distsigma[cell]))
+    return points.turned(summary.ra, summary.dec) * far if np.isfinite(far) else None
 
 
 def _view(points: Cloud) -> _View:
@@ -132,7 +173,7 @@ def _projection(
     held = np.cumsum(falling)
     for level in LEVELS:
         edge = falling[min(int(np.searchsorted(held, level * held[-1])), falling.size - 1)]
-        field = gaussian_filter(np.clip(density / max(float(edge), 1e-300), 0, 10), 0.7)
+        field = gaussian_filter(np.clip(density / max(float(edge), 1e-300), 0, 10), SOFT)
         found = [np.asarray(each) for each in
                  contour_generator(sides[0], sides[1], field).lines(1.0) if len(each) > 8]
         if found:
@@ -204,8 +245,11 @@ def _towards(axis: Floats) -> str:
     return f"RA {float(ra):.0f}°, Dec {float(dec):+.0f}°".replace("-", "\N{MINUS SIGN}")
 
 
-def _cubic(volume: float) -> str:
-    """Return a volume with a unit that is easy to read."""
-    units = (("Gpc³", 1e9), ("Mpc³", 1.0), ("kpc³", 1e-9), ("pc³", 1e-18))
-    unit, size = next((u for u in units if volume >= 0.1 * u[1]), units[-1])
-    return f"{canvas.digits(volume / size)} {unit}"
+def _cubic(volume: float, spoken: bool = False) -> str:
+    """Return a volume with a unit that is easy to read, or to speak."""
+    units = (("Gpc³", "giga", 1e9), ("Mpc³", "mega", 1.0), ("kpc³", "kilo", 1e-9),
+             ("pc³", "", 1e-18))
+    unit, prefix, size = next((u for u in units if volume >= 0.1 * u[2]), units[-1])
+    # A volume is known to a few per cent at best.
+    number = canvas.digits(float(f"{volume / size:.3g}"))
+    return f"{number} cubic {prefix}parsecs" if spoken else f"{number} {unit}"

@@ -96,7 +96,7 @@ def plot_volume(event: int, notice: int, map_path: str, theme: str = "light") ->
     theme : {"light", "dark"}
         Of the picture.
     """
-    from ..skymap import alt, volumeplot
+    from ..skymap import volumeplot
 
     subject = Subject.load(event, notice, map_path)
     if not subject.stands or quiet.later():
@@ -107,7 +107,7 @@ def plot_volume(event: int, notice: int, map_path: str, theme: str = "light") ->
     progress(0, 1, f"volume, {theme}")
     subject.keep("volume" if theme == "light" else f"volume-{theme}", "png",
                  lambda file: volumeplot.volume(skymap, file, subject.name, theme=theme),
-                 {"alt": alt.alt_text(skymap, subject.name), "theme": theme})
+                 {"alt": volumeplot.describe(skymap, subject.name), "theme": theme})
     if theme == "light":
         # Another job, so that an alert that comes meanwhile waits for one picture only.
         with outbox() as box:
@@ -172,13 +172,14 @@ def _view(subject: Subject, skymap: SkyMap) -> None:
 
 
 def _dark(subject: Subject, skymap: SkyMap) -> None:
-    from ..skymap import alt, plot, summary
+    from ..skymap import plot, summary
 
     known = summary.summarize(skymap)
-    facts = {"alt": alt.alt_text(skymap, subject.name, summary=known), "theme": "dark"}
     for kind, draw in (("allsky", plot.all_sky), ("zoom", plot.zoom)):
+        said = plot.describe(skymap, subject.name, part=kind == "zoom", summary=known)
         subject.keep(f"{kind}-dark", "png", partial(
-            draw, skymap, title=subject.name, theme="dark", summary=known), facts)
+            draw, skymap, title=subject.name, theme="dark", summary=known),
+            {"alt": said, "theme": "dark"})
 
 
 def _galaxies(subject: Subject, skymap: SkyMap) -> None:
@@ -210,8 +211,10 @@ def _ranked(subject: Subject, skymap: SkyMap, catalogue: Catalogue) -> dict[str,
         subject.keep("galaxies", suffix, found.table.write, facts,
                      name=f"galaxies-{catalogue.name}")
     if found.ranked:
-        draw = partial(plot.zoom, skymap, title=subject.name, overlays=_places(found))
-        subject.keep("zoom-galaxies", "png", draw, facts,
+        places = _places(found)
+        draw = partial(plot.zoom, skymap, title=subject.name, overlays=places)
+        said = plot.describe(skymap, subject.name, part=True, overlays=places)
+        subject.keep("zoom-galaxies", "png", draw, {**facts, "alt": said},
                      name=f"zoom-galaxies-{catalogue.name}")
     return {**facts, "best": [
         {key: row[key] for key in ("name", "ra", "dec", "distance", "score")}

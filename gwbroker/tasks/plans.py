@@ -68,10 +68,12 @@ def _plan(subject: Subject, skymap: SkyMap, telescope: Telescope) -> dict[str, A
         subject.keep("plan", suffix, made.write, facts, name=f"plan-{telescope.name}")
     # One field that holds all of it would be around the picture, not in it.
     if made.exposures and not made.single:
-        draw = plot.zoom if frame(skymap).whole else plot.all_sky
-        subject.keep("plan", "png", lambda file: draw(
-            skymap, file, f"{subject.name}, {telescope.name}", overlays=_tiles(made)), facts,
-            name=f"plan-{telescope.name}")
+        part = frame(skymap).whole
+        draw = plot.zoom if part else plot.all_sky
+        title, tiles = f"{subject.name}, {telescope.name}", _tiles(made)
+        said = plot.describe(skymap, title, part=part, overlays=tiles)
+        subject.keep("plan", "png", lambda file: draw(skymap, file, title, overlays=tiles),
+                     {**facts, "alt": said}, name=f"plan-{telescope.name}")
     return facts
 
 

@@ -106,19 +106,19 @@ def plot(event: int, notice: int, map_path: str) -> None:
     map_path : str
         Where `localize` has stored the map, below the folder of products.
     """
-    from ..skymap import alt, summary
     from ..skymap import plot as pictures
+    from ..skymap import summary
 
     subject = Subject.load(event, notice, map_path)
     if subject.retracted:
         return
     skymap = subject.skymap()
     known = summary.summarize(skymap)
-    facts = {"contours": list(CONTOURS),
-             "alt": alt.alt_text(skymap, subject.name, summary=known)}
     for number, (kind, draw) in enumerate((("allsky", pictures.all_sky),
                                            ("zoom", pictures.zoom))):
         progress(number, 2, kind)
+        said = pictures.describe(skymap, subject.name, part=kind == "zoom", summary=known)
+        facts = {"contours": list(CONTOURS), "alt": said}
         subject.keep(kind, "png", partial(draw, skymap, title=subject.name, summary=known), facts)
     tag = f"{event}:{notice}:{subject.digest[:16]}"
     with outbox() as box:
@@ -140,7 +140,7 @@ def combine(event: int, other: int) -> None:
     Raises
     ------
     NoticeError
-        If one of them has no map, or the maps exclude each other.
+        If one of them has no map, or the maps exclude each other, or nearly so.
     """
     ours, theirs = standing(event), standing(other)
     if ours is None or theirs is None:
@@ -159,7 +159,7 @@ def store_combined(ours: Subject, theirs: Subject) -> tuple[SkyMap, float]:
     Raises
     ------
     SkyMapError
-        If the maps exclude each other.
+        If the maps exclude each other, or nearly so: see `gwbroker.skymap.combine.combine`.
     """
     from ..skymap import combine as combining
     from ..skymap import fits, summary

@@ -1,6 +1,7 @@
 """Overlays: drawn where they are, each explained, none over another's words."""
 
 import json
+from datetime import UTC, datetime
 from itertools import combinations
 
 import numpy as np
@@ -13,11 +14,13 @@ from gwbroker.errors import SkyMapError
 from gwbroker.skymap import SkyMap, canvas, make, plot
 from gwbroker.skymap.bodies import moment, sun_and_moon
 from gwbroker.skymap.frame import frame
-from gwbroker.skymap.layers import Layers, galactic_axes
+from gwbroker.skymap.galactic import galactic_axes
+from gwbroker.skymap.layers import Layers
 from gwbroker.skymap.moc import Moc
 from gwbroker.skymap.overlays import Disc, Footprint, Overlays, Place
 from gwbroker.skymap.projection import to_vectors
 from gwbroker.skymap.sheet import Sheet
+from gwbroker.skymap.sights import Sights
 from gwbroker.skymap.theme import DARK, LIGHT
 
 # A spiral, so that some are close together and some are not.
@@ -48,27 +51,27 @@ def labels(handles) -> list[str]:
 
 
 def test_every_overlay_on_the_whole_sky_has_its_line_in_the_legend(axes):
-    found = labels(Layers(axes, Sheet.sky(), LIGHT, []).draw(ALL))
+    found = labels(Layers(axes, Sights(ALL, Sheet.sky()), LIGHT, []).draw())
     assert found == ["galactic plane", "within 10° of it", "hidden by the Earth", "ZTF", "MOC",
-                     "Sun", "Moon", "GRB, 50% and 90%", "galaxies, the best largest"]
+                     "Sun", "Moon", "GRB, 50% and 90%", "the best 5 of 12 galaxies"]
 
 
 def test_what_is_not_in_the_frame_is_not_in_the_legend(axes, cone):
-    found = labels(Layers(axes, Sheet.part(frame(cone)), LIGHT, []).draw(ALL))
+    found = labels(Layers(axes, Sights(ALL, Sheet.part(frame(cone))), LIGHT, []).draw())
     assert found == ["hidden by the Earth", "ZTF", "MOC", "GRB, 50% and 90%",
                      "galaxies, the best largest"]
     far = Overlays(galaxies=[Place("far", 20, -40)], earth=Disc(20, -40, 60),
                    other=Place("x", 0, 0),
                    footprints=[Footprint("far", [[(20, 0), (21, 0), (21, 1)]]),
                                Footprint("empty", Moc.empty())])
-    assert Layers(axes, Sheet.part(frame(cone)), LIGHT, []).draw(far) == []
+    assert Layers(axes, Sights(far, Sheet.part(frame(cone))), LIGHT, []).draw() == []
 
 
 def test_names_of_galaxies_cover_neither_each_other_nor_what_stands_there(axes, cone):
     sheet = Sheet.part(frame(cone))
     half = sheet.half[0]
     axes.set(xlim=(-half, half), ylim=(-half, half))
-    Layers(axes, sheet, LIGHT, [(0.0, 0.0)]).draw(Overlays(galaxies=GALAXIES))
+    Layers(axes, Sights(Overlays(galaxies=GALAXIES), sheet), LIGHT, [(0.0, 0.0)]).draw()
     boxes = [text.get_window_extent() for text in axes.texts]
     assert len(boxes) >= 3
     assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
@@ -92,7 +95,7 @@ def test_a_legend_below_covers_no_words(cone):
     figure = canvas.new_figure(9, 5.6, DARK)
     axes = figure.add_axes((0.065, 0.14, 0.87, 0.74))
     plot.whole_sky(axes, Sheet.sky(), DARK)
-    handles = Layers(axes, Sheet.sky(), DARK, []).draw(ALL)
+    handles = Layers(axes, Sights(ALL, Sheet.sky()), DARK, []).draw()
     canvas.legend_below(figure, handles, DARK, 5)
     figure.canvas.draw()
     legend = figure.legends[0].get_window_extent()
@@ -104,8 +107,8 @@ def test_names_from_outside_are_no_mathematics_and_all_are_in_the_legend():
     names = ["$\\frac{", "_hidden", "<b>&", "a_b^c $x$", "x" * 300, "名 \u202e abc", "W" * 40]
     figure = canvas.new_figure(7, 7, LIGHT)
     axes = figure.add_axes((0.125, 0.3, 0.75, 0.65))
-    handles = Layers(axes, Sheet.sky(), LIGHT, []).draw(
-        Overlays(footprints=[Footprint(name, [FIELD]) for name in names]))
+    laid = Overlays(footprints=[Footprint(name, [FIELD]) for name in names])
+    handles = Layers(axes, Sights(laid, Sheet.sky()), LIGHT, []).draw()
     canvas.legend_below(figure, handles, LIGHT, 4)
     canvas.legend(axes, handles, LIGHT, loc="upper left")
     figure.canvas.draw()
@@ -133,8 +136,12 @@ def test_sun_and_moon_are_where_astropy_has_them_and_meet_in_an_eclipse():
     assert (moon.ra, moon.dec) == pytest.approx((body.ra.deg, body.dec.deg), abs=1e-6)
 
 
-def test_times_without_a_zone_are_utc():
-    assert moment("2026-06-05T12:00:00") == moment(TIME) == moment("2026-06-05T14:00:00+02:00")
+def test_times_have_a_zone_and_are_told_in_utc():
+    assert moment(TIME) == moment("2026-06-05T14:00:00+02:00")
+    assert moment(datetime(2026, 6, 5, 12, tzinfo=UTC)) == moment(TIME)
+    for naive in ("2026-06-05T12:00:00", datetime(2026, 6, 5, 12)):
+        with pytest.raises(SkyMapError, match=r"no zone; for UTC write 2026-06-05T12:00:00Z"):
+            moment(naive)
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-13-01", "0001-01-01T00:00:00Z"])

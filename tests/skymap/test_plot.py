@@ -19,7 +19,8 @@ from gwbroker.skymap.letters import printable
 from gwbroker.skymap.overlays import Footprint, Overlays, Place
 from gwbroker.skymap.projection import Mollweide, Orthographic, to_degrees, to_vectors
 from gwbroker.skymap.regions import credible_areas
-from gwbroker.skymap.sheet import Sampled, Sheet
+from gwbroker.skymap.sampled import Sampled
+from gwbroker.skymap.sheet import Sheet
 from gwbroker.skymap.summary import summarize
 
 DRAWINGS = [plot.all_sky, plot.zoom]
@@ -261,7 +262,7 @@ def test_the_names_of_levels_keep_clear_of_the_scale_bar(ra, dec, radius):
     shown = frame(skymap)
     figure = canvas.new_figure(7, 7, theme.LIGHT)
     axes = figure.add_axes((0.125, 0.09, 0.75, 0.75))
-    plot.part(axes, shown, theme.LIGHT)
+    plot.part_of_sky(axes, shown, theme.LIGHT)
     taken = plot.scale_bar(axes, shown, theme.LIGHT)
     (bar,) = axes.texts
     lines = Sampled(skymap, Sheet.part(shown)).outlines()

@@ -27,14 +27,15 @@ KINDS = ("all-sky", "zoom", "volume", "view")
               help="What to draw; view writes JSON.")
 @click.option("--theme", type=click.Choice(("light", "dark")), default="light",
               show_default=True, help="On white or on a dark ground.")
-@click.option("--title", metavar="TEXT", help="By default the map's OBJECT or the file's name.")
+@click.option("--title", metavar="TEXT",
+              help="By default the alert's event, the map's OBJECT or the file's name.")
 @click.option("--galaxies", metavar="TABLE", type=click.Path(exists=True, dir_okay=False),
               help="Mark the galaxies of a table, best first, as crossmatch writes it.")
 @click.option("--footprint", "footprints", metavar="FILE", multiple=True,
               type=click.Path(exists=True, dir_okay=False),
               help="Outline a MOC, or polygons in JSON; may be given again.")
 @click.option("--other", metavar="MAP", help="Outline another event's map.")
-@click.option("--time", metavar="TIME", help="Mark Sun and Moon at a time, UTC (ISO 8601).")
+@click.option("--time", metavar="TIME", help="Mark Sun and Moon, as 2027-01-02T03:04:05Z.")
 @click.option("--earth", type=float, nargs=3, metavar="RA DEC RADIUS",
               help="Shade what the Earth hides; degrees.")
 @click.option("--galactic-plane", is_flag=True, help="Draw the line b = 0.")
@@ -69,7 +70,7 @@ def _plot(
     draw = _coherence if coherence else {"volume": _volume, "view": _view}.get(kind, _sky)
     overlays = _overlays(wanted)
     try:
-        said = draw(skymap, out, name, theme, kind, overlays, coherence or "")
+        said = draw(skymap, out, name, theme, kind, overlays, coherence or file)
     except OSError as e:
         raise SkyMapError(str(out), f"cannot be written: {e.strerror}") from e
     if json_:
@@ -124,7 +125,9 @@ def _overlays(wanted: dict[str, Any]) -> Overlays:
 
 def _name(skymap: SkyMap, file: str) -> str:
     """Return what a map calls its event, or else the name of its file up to the first point."""
-    said = str(skymap.meta.get("OBJECT") or "").strip()
+    from ...skymap.embedded import EVENT
+
+    said = str(skymap.meta.get(EVENT) or skymap.meta.get("OBJECT") or "").strip()
     return said or ("sky map" if file == "-" else Path(file).name.partition(".")[0])
 
 
@@ -132,28 +135,28 @@ def _sky(
     skymap: SkyMap, out: Path, title: str, theme: str, kind: str, overlays: Overlays, _: str,
 ) -> dict[str, Any]:
     from ...skymap import plot as pictures
-
-    draw: Callable[..., None] = pictures.zoom if kind == "zoom" else pictures.all_sky
-    return _drawn(draw, skymap, out, title, theme, overlays=overlays)
-
-
-def _volume(
-    skymap: SkyMap, out: Path, title: str, theme: str, _: str, _overlaid: Overlays, _other: str,
-) -> dict[str, Any]:
-    from ...skymap.volumeplot import volume
-
-    return _drawn(volume, skymap, out, title, theme)
-
-
-def _drawn(
-    draw: Callable[..., None], skymap: SkyMap, out: Path, title: str, theme: str, **more: Any,
-) -> dict[str, Any]:
-    from ...skymap.alt import alt_text
     from ...skymap.summary import summarize
 
     facts = summarize(skymap)
-    draw(skymap, out, title, theme=theme, summary=facts, **more)
-    return {"alt": alt_text(skymap, title, summary=facts), "facts": facts.as_dict()}
+    draw: Callable[..., None] = pictures.zoom if kind == "zoom" else pictures.all_sky
+    draw(skymap, out, title, theme=theme, overlays=overlays, summary=facts)
+    said = pictures.describe(skymap, title, part=kind == "zoom", overlays=overlays, summary=facts)
+    return {"alt": said, "facts": facts.as_dict()}
+
+
+def _volume(
+    skymap: SkyMap, out: Path, title: str, theme: str, _: str, _overlaid: Overlays, file: str,
+) -> dict[str, Any]:
+    from ...skymap import volumeplot
+    from ...skymap.summary import summarize
+
+    facts = summarize(skymap)
+    try:
+        volumeplot.volume(skymap, out, title, theme=theme, summary=facts)
+    except SkyMapError as e:
+        # Its title says nothing of where the map is.
+        raise SkyMapError("standard input" if file == "-" else file, e.problem, e.column) from None
+    return {"alt": volumeplot.describe(skymap, title, summary=facts), "facts": facts.as_dict()}
 
 
 def _view(
