@@ -3,8 +3,8 @@
 An expression of forty characters can keep libxml2 busy for hours, and nothing but the end of
 its process stops it: the kernel sees to that, by a timer that counts the time of the processor,
 so that a busy machine accuses nobody. Over the socket that is its standard input come pairs of
-frames, a JSON list of expressions and a packet; back goes one byte when the packet is parsed,
-and one for each expression.
+frames, a JSON list of expressions and a packet; back goes an `ANSWER` when the packet is parsed,
+and one for each expression, with the time of the processor that it took.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import math
 import resource
 import signal
 import socket
+import struct
+import time
 
 from ..errors import NoticeError
 from ..notice import parse_xml
@@ -24,6 +26,8 @@ LIMIT = 0.25
 
 MEMORY = 512 * 1024 * 1024
 READY, YES, NO, FAILED = b"r", b"1", b"0", b"x"
+ANSWER = struct.Struct("=cd")
+"""One of these letters, and seconds of the processor."""
 
 
 def main() -> None:
@@ -34,9 +38,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     peer = socket.socket(fileno=0)
+
+    def say(letter: bytes, took: float = 0.0) -> None:
+        peer.sendall(ANSWER.pack(letter, took))
+
     decoder = Decoder(1 << 30)
     frames: list[bytes] = []
-    peer.sendall(READY)
+    say(READY)
     while data := peer.recv(1 << 20):
         decoder.feed(data)
         while (frame := decoder.next()) is not None:
@@ -46,21 +54,24 @@ def main() -> None:
             try:
                 root = parse_xml(packet)
             except NoticeError:
-                peer.sendall(FAILED * len(expressions))
+                for _ in expressions:
+                    say(FAILED)
                 continue
             # What it took so far is no filter's doing.
-            peer.sendall(READY)
+            say(READY)
             names = {"voe": etree.QName(root).namespace or "urn:none"}
             for expression in expressions:
                 signal.setitimer(signal.ITIMER_PROF, LIMIT)
+                began = time.process_time()
                 try:
                     found = etree.XPath(expression, namespaces=names, regexp=False)(root)
                 except etree.XPathError:
-                    peer.sendall(FAILED)
+                    verdict = FAILED
                 else:
                     # Not a number is false in XPath and true in Python.
                     nan = isinstance(found, float) and math.isnan(found)
-                    peer.sendall(YES if found and not nan else NO)
+                    verdict = YES if found and not nan else NO
+                say(verdict, time.process_time() - began)
             signal.setitimer(signal.ITIMER_PROF, 0)
 
 

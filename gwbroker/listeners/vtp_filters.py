@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..process import die_with_parent
 from ..streams.transport import encode
-from .vtp_filter_process import LIMIT, READY, YES
+from .vtp_filter_process import ANSWER, LIMIT, READY, YES
 from .vtp_server import Server
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,10 @@ LATE = 2.0
 """Seconds that a packet waits for a verdict before the slowest filter has to go."""
 
 SLOW = 0.02
-"""Seconds that a filter takes for a packet, on average, to be blamed for that."""
+"""Seconds of the processor that a filter takes for a packet, on average, to be blamed for that.
+
+By the clock it may take any time, on a busy machine or while everything stands still.
+"""
 
 _REMEMBERED = 1000
 
@@ -95,6 +98,7 @@ class Filters:
         self._child: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._asked: deque[str] = deque()
+        self._answers = b""
         self._since = 0.0
         self._ready = False
 
@@ -156,6 +160,7 @@ class Filters:
                 stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         ours.settimeout(PATIENCE)
         self._ready = False
+        self._answers = b""
         self._socket = ours
         self._server.watch(ours, self._hear)
         return ours
@@ -189,25 +194,27 @@ class Filters:
     def _hear(self) -> None:
         assert self._socket is not None
         try:
-            verdicts = self._socket.recv(4096)
+            came = self._socket.recv(4096)
         except OSError:
-            verdicts = b""
-        if not verdicts:
+            came = b""
+        if not came:
             self._died()
             return
-        now = time.monotonic()
-        for verdict in (verdicts[i:i + 1] for i in range(len(verdicts))):
-            if verdict == READY:
+        self._since = time.monotonic()
+        answers = self._answers + came
+        whole = len(answers) - len(answers) % ANSWER.size
+        self._answers = answers[whole:]
+        for letter, took in ANSWER.iter_unpack(answers[:whole]):
+            if letter == READY:
                 self._ready = True
             else:
                 expression = self._asked.popleft()
-                self._cost[expression] += now - self._since  # type: ignore[assignment]
+                self._cost[expression] += took
                 self._tries[expression] += 1
                 question = self._questions[0]
                 question.left.remove(expression)
-                if verdict == YES:
+                if letter == YES:
                     question.matched.add(expression)
-            self._since = now
         if self._ready and not self._asked:
             if len(self._cost) > _REMEMBERED:
                 self._cost.clear()
