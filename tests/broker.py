@@ -12,7 +12,7 @@ from pathlib import Path
 from gwbroker.embedded import redis
 from gwbroker.supervisor import Process, Supervisor
 
-from .processes import GWBROKER, children, of_session
+from .processes import GWBROKER, PATIENCE, children, of_session
 
 
 class Broker:
@@ -81,19 +81,20 @@ class Broker:
         self.sessions.update(p.child.pid for p in self.supervisor.processes if p.child)
 
     def wait(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Keep everything running until a condition holds.
+        """Keep everything running until a condition holds, for so long times `PATIENCE`.
 
         Raises
         ------
         AssertionError
             If it does not in time; the end of the log comes with it.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE * seconds
         while not condition():
             self.turn()
             if time.monotonic() > deadline:
                 raise AssertionError("\n".join(
-                    [f"not within {seconds:g} s: {what}; the log ends:", *self.lines[-60:]]))
+                    [f"not within {PATIENCE * seconds:g} s: {what}; the log ends:",
+                     *self.lines[-60:]]))
             time.sleep(0.05)
 
     def run(self, seconds: float) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 # The Celery app is made at its import, from the settings in force: before any test imports
 # it, these must not be those of the user, whose broker may be running.
@@ -30,6 +32,11 @@ from gwbroker.ledger import engine, schema  # noqa: E402
 from gwbroker.streams.registry import registrations  # noqa: E402
 
 from . import kafka_server, servers, token_server  # noqa: E402
+
+# A machine that stands still for a moment makes no example wrong.
+hypothesis_settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("tests")
 
 
 def absent(reason: str) -> None:

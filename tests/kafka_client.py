@@ -29,7 +29,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from .servers import poll
+from .servers import PATIENCE, poll
 
 WORDS = {  # of the rules; Kafka has more
     "read": AclOperation.READ, "describe": AclOperation.DESCRIBE, "write": AclOperation.WRITE,
@@ -173,6 +173,7 @@ class KafkaClient:
 
 def _done(ask: Callable[[], dict[Any, Any]], seconds: float = 20) -> dict[Any, Any]:
     """Return what the server answers; ask again while it says that its trouble will pass."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         try:

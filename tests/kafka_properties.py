@@ -50,6 +50,8 @@ def properties(folder: Path, ports: list[int], jwks_url: str | None) -> dict[str
         "message.max.bytes": 20_000_000,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
         "log.segment.delete.delay.ms": 1000,
+        # Or the messages that a test dates some days back are removed under its hands.
+        "log.retention.ms": -1,
         "num.io.threads": 4,
         "num.network.threads": 2,
         # Or it is shut out for nine seconds after a restart, as if it were a second copy.

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -28,21 +27,12 @@ from gwbroker.process import die_with_parent
 from .kafka_client import KafkaClient
 from .kafka_jars import jars, java
 from .kafka_properties import properties
-from .servers import _Server
+from .ports import free_port
+from .servers import PATIENCE, _Server
 
 JVM = ["-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
        "-Dorg.slf4j.simpleLogger.showDateTime=true"]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, below those that the system gives to clients."""
-    while True:
-        # Not the generator that a test may have seeded.
-        port = random.SystemRandom().randint(15000, 29999)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Kafka(_Server, KafkaClient):
@@ -66,7 +56,10 @@ class Kafka(_Server, KafkaClient):
     ) -> None:
         self._java, self._jars = java(), jars()
         self.folder = Path(tempfile.mkdtemp(prefix="gwbroker-kafka-"))
-        self._jwks, self._options = jwks, options or {}
+        self._jwks, self._options = jwks, dict(options or {})
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
         self._ports = [free_port() for _ in range(4)]
         # The door without a password.
         self.bootstrap_servers = f"127.0.0.1:{self._ports[0]}"
@@ -93,21 +86,30 @@ class Kafka(_Server, KafkaClient):
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        if not (self.folder / "server.properties").exists():
+        known = (self.folder / "server.properties").exists()
+        if not known:
             self._format()
         for _ in range(3):
             self._launch()
-            # A client of somebody may sit on its port for the moment, so that it gives up.
-            if self._answers(60):
+            if self._answers(PATIENCE * 60):
                 return
+            self.kill()
+            if not known:
+                # Somebody was quicker to take one of its ports, which it has told nobody yet.
+                self._administrator = None
+                self._choose_ports()
+                self._configure()
         raise AssertionError(f"Kafka did not start; its log ends: {self.log[-2000:]}")
+
+    def _configure(self) -> None:
+        values = properties(self.folder, self._ports, self._jwks_url) | self._options
+        (self.folder / "server.properties").write_text(
+            "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def _format(self) -> None:
         if self._jwks is not None:
             (self.folder / "jwks.json").write_text(json.dumps(self._jwks))
-        values = properties(self.folder, self._ports, self._jwks_url) | self._options
-        (self.folder / "server.properties").write_text(
-            "".join(f"{name}={value}\n" for name, value in values.items()))
+        self._configure()
         # The first byte is fixed: a name that begins with a dash is taken for an option.
         cluster = base64.urlsafe_b64encode(b"g" + os.urandom(15)).rstrip(b"=").decode()
         done = subprocess.run(

@@ -14,11 +14,11 @@ from pathlib import Path
 from gwbroker.embedded import redis
 
 from .broker import Broker, running
-from .processes import CI, GWBROKER, Absent, _Server, children, of_session, poll
+from .processes import CI, GWBROKER, PATIENCE, Absent, _Server, children, of_session, poll
 
 __all__ = [
-    "CI", "GWBROKER", "Absent", "Broker", "PostgreSQL", "Redis", "_Server", "children",
-    "of_session", "poll", "running",
+    "CI", "GWBROKER", "PATIENCE", "Absent", "Broker", "PostgreSQL", "Redis", "_Server",
+    "children", "of_session", "poll", "running",
 ]
 
 

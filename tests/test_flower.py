@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.error
 import urllib.request
 from typing import Any
 
 from . import servers
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+from .ports import free_port
 
 
 def test_flower_shows_workers_queues_and_named_tasks(
@@ -31,7 +25,7 @@ def test_flower_shows_workers_queues_and_named_tasks(
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
                 return answer.read().decode()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             return ""
 
     broker.wait(lambda: get("/healthcheck"), 30, "Flower answers")

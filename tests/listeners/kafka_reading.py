@@ -65,7 +65,7 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self.stopping = True
-        self.thread.join(15)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
     def wait(self, number: int, seconds: float = 20) -> list[bytes]:

@@ -105,7 +105,7 @@ class Reading:
         """Stop it; return how many seconds that took."""
         began = time.monotonic()
         self.stopping = True
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive(), "the reader does not stop"
         return time.monotonic() - began
 

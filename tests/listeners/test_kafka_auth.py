@@ -10,13 +10,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from gwbroker.listeners import kafka_token, kafka_token_request
+from gwbroker.listeners.kafka_token import TokenCallback
+
 from ..kafka_server import Kafka
-from ..servers import poll
+from ..servers import PATIENCE, poll
 from ..token_server import Signer, TokenServer
 from .real_kafka import Reading, fresh
 
 SECRET = "cl13nt-s3cret/with+signs="
 PASSWORD = "pa55word-of-the-user"
+
+SOON = 15
+"""Seconds within which a trouble is told: "at once", on a machine that is anything but quick."""
 
 
 @pytest.fixture
@@ -26,8 +32,10 @@ def topic(kafka: Kafka) -> str:
 
 
 @pytest.fixture
-def tokens(signer: Signer) -> Iterator[TokenServer]:
+def tokens(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
     """A token server of the test's own."""
+    # Ports come again, and with them the tokens of another test.
+    monkeypatch.setattr(kafka_token, "_sources", {})
     with TokenServer(signer, {"me": SECRET}) as server:
         yield server
 
@@ -73,73 +81,82 @@ def test_a_short_token_is_renewed_while_nothing_is_published(
         poll(lambda: "reads 1 of 1" in reading.state, 15, "it reads")
         # The server ends connections whose token has ended.
         poll(lambda: len(tokens.requests) >= 4, 15, "the token is renewed, and renewed")
-        published = time.monotonic()
         kafka.publish(topic, b"after the first token's end")
         reading.wait(1, seconds=5)
-        assert time.monotonic() - published < 5
         reading.wait_until_well()
     assert min(b[0] - a[0] for a, b in itertools.pairwise(tokens.requests)) > 1
 
 
 @pytest.mark.parametrize("status", [401, 503])
 def test_a_token_endpoint_that_fails_is_red_at_once_and_not_asked_too_often(
-    kafka: Kafka, tokens: TokenServer, topic: str, status: int,
+    kafka: Kafka, tokens: TokenServer, topic: str, status: int, pauses: list[float],
 ) -> None:
     kafka.publish(topic, b"1")
     tokens.fail = status
-    began = time.monotonic()
     with with_token(kafka, tokens, topic) as reading:
-        reading.wait_for_trouble(str(status), 2)
-        assert time.monotonic() - began < 2
+        # librdkafka itself would say so after 50 s.
+        reading.wait_for_trouble(str(status), SOON)
         assert reading.state == "trouble"
         tokens.well()
-        assert reading.wait(1, seconds=15) == [b"1"]
+        assert reading.wait(1, seconds=30) == [b"1"]
         reading.wait_until_well()
-    times = [when for when, _, _ in tokens.requests]
-    assert len(times) == 2
-    assert times[1] - times[0] > 0.9
+    # Once more after each pause, and no more.
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(tokens.requests)]
+    assert pauses[0] >= 2
+    assert len(gaps) == len(pauses)
+    assert all(gap >= 0.99 * pause for gap, pause in zip(gaps, pauses, strict=True))
 
 
 def test_an_endpoint_that_fails_later_is_red_at_once_and_reading_goes_on(
-    kafka: Kafka, tokens: TokenServer, topic: str,
+    kafka: Kafka, tokens: TokenServer, topic: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tokens.lifetime = 8
+    # The old token has 32 s left when it should be renewed: time enough for what follows.
+    monkeypatch.setattr(kafka_token, "REFRESH", 0.2)
+    tokens.lifetime = 40
     with with_token(kafka, tokens, topic) as reading:
         poll(lambda: "reads 1 of 1" in reading.state, 15, "it reads")
         tokens.fail = 500
         failed = len(tokens.requests)
-        poll(lambda: len(tokens.requests) > failed, 15, "it tried to renew its token")
-        reading.wait_for_trouble("500", 2)
+        poll(lambda: len(tokens.requests) > failed, 30, "it tried to renew its token")
+        reading.wait_for_trouble("500", SOON)
         kafka.publish(topic, b"with the old token")
-        assert reading.wait(1, seconds=2) == [b"with the old token"]
+        assert reading.wait(1) == [b"with the old token"]
         tokens.well()
-        reading.wait_until_well(15)
+        reading.wait_until_well(30)
 
 
 def test_while_the_endpoint_fails_the_pauses_between_requests_grow(
-    kafka: Kafka, tokens: TokenServer, topic: str,
+    kafka: Kafka, tokens: TokenServer, topic: str, pauses: list[float],
 ) -> None:
     tokens.fail = 400
-    # Whoever makes new readers again and again makes no new requests.
-    end = time.monotonic() + 8
-    while time.monotonic() < end:
+    readers = 0
+
+    def third() -> bool:
+        # Whoever makes new readers again and again makes no new requests.
+        nonlocal readers
+        readers += 1
         with with_token(kafka, tokens, topic) as reading:
-            reading.wait_for_trouble("400", 3)
-    times = [when for when, _, _ in tokens.requests]
-    pauses = [b - a for a, b in itertools.pairwise(times)]
-    assert 1 <= len(pauses) <= 4
-    assert pauses[0] > 0.9
-    # With jitter; and the next would come later still.
-    assert all(later > 0.9 * earlier for earlier, later in itertools.pairwise(pauses))
+            reading.wait_for_trouble("400", SOON)
+        return len(tokens.requests) >= 3
+
+    poll(third, 60, "there is a third request")
+    assert readers > 3
+    assert pauses[0] >= 2
+    assert pauses[1] >= 4
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(tokens.requests)]
+    assert all(gap >= 0.99 * pause for gap, pause in zip(gaps, pauses, strict=False))
 
 
 def test_a_slow_endpoint_is_said_and_does_not_hold_up_a_stop(
-    kafka: Kafka, tokens: TokenServer, topic: str,
+    kafka: Kafka, tokens: TokenServer, topic: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tokens.slow = 30
+    # Whoever waited for the answer, or for a token, would wait for a minute.
+    monkeypatch.setattr(kafka_token_request, "TIMEOUT", 60.0)
+    monkeypatch.setattr(TokenCallback, "PATIENCE", 60.0)
+    tokens.slow = 60
     with with_token(kafka, tokens, topic) as reading:
-        reading.wait_for_trouble("not answered|no answer", 6)
-        assert reading.stop() < 2
+        reading.wait_for_trouble("not answered|no answer", SOON)
+        assert reading.stop() < 10
 
 
 @pytest.mark.parametrize("garbage", [b"<html>Welcome to our Wi-Fi</html>", b"{}", b'{"acc'])
@@ -148,7 +165,7 @@ def test_an_endpoint_that_answers_nonsense_is_red_at_once(
 ) -> None:
     tokens.garbage = garbage
     with with_token(kafka, tokens, topic) as reading:
-        reading.wait_for_trouble("access_token", 2)
+        reading.wait_for_trouble("access_token", SOON)
 
 
 def test_a_token_that_kafka_refuses_is_said(
@@ -158,7 +175,7 @@ def test_a_token_that_kafka_refuses_is_said(
     with TokenServer(Signer(), {"me": SECRET}) as strange, \
             with_token(kafka, strange, topic) as reading:
         reading.wait_for_trouble("(?i)auth|invalid_token", 10)
-        assert reading.stop() < 5
+        assert reading.stop() < 5 * PATIENCE
     assert len(strange.requests) <= 2
 
 
@@ -199,6 +216,8 @@ def test_secrets_and_tokens_are_in_no_log_line_error_or_repr(
             with reading:
                 poll(lambda reading=reading: reading.said, 15, "it says something")
                 if reading.cluster.client_secret is None or "debug" in reading.cluster.options:
+                    poll(lambda: tokens.tokens, 15, "it has a token")
+                    # What librdkafka may say of it is said by then.
                     time.sleep(0.5)
             shown += [repr(reading.said), repr(reading.cluster), str(reading.cluster),
                       repr(reading.reader.__dict__), str(reading.cluster.model_dump())]

@@ -18,7 +18,7 @@ from gwbroker.errors import LedgerUnavailable
 from gwbroker.notice import Notice
 
 from ..kafka_server import Kafka
-from ..servers import poll
+from ..servers import PATIENCE, poll
 from .real_kafka import Reading, fresh
 
 
@@ -41,10 +41,10 @@ def test_offsets_are_committed_only_after_the_notices_are_kept(kafka: Kafka, top
 
     def accept(notices: Sequence[Notice]) -> None:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(60)
 
     with Reading(kafka, topic, accept=accept) as reading:
-        assert entered.wait(15)
+        assert entered.wait(60)
         assert reading.committed(topic) in ({}, {0: 0})
         leave.set()
         poll(lambda: reading.committed(topic) == {0: 3}, 10, "the offset is committed")
@@ -102,10 +102,10 @@ def test_what_was_read_but_not_kept_when_the_process_was_killed_comes_again(
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "2"
         child.send_signal(signal.SIGKILL)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(60) == -signal.SIGKILL
     with Reading(kafka, topic, group_id=group) as reading:
-        # At once: no group membership has to time out first.
-        assert reading.wait(2, seconds=5) == [b"1", b"2"]
+        # At once: no group membership has to time out first, which takes 45 s.
+        assert reading.wait(2, seconds=10) == [b"1", b"2"]
 
 
 def test_a_message_of_4_mib_passes_with_the_default_settings(
@@ -194,8 +194,9 @@ def test_a_process_that_is_asked_to_stop_keeps_what_it_read_commits_and_ends_in_
         began = time.monotonic()
         child.send_signal(signal.SIGTERM)
         kept = 1 + len(child.stdout.readlines())
-        assert child.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert child.wait(60) == 0
+        # As docs/howto/hosts.rst promises.
+        assert time.monotonic() - began < 5 * PATIENCE
     # Nothing kept comes again, and nothing that was not kept is skipped.
     assert kafka.committed(group, topic) == {0: kept}
 
@@ -232,17 +233,17 @@ def test_a_kafka_that_freezes_during_a_commit_is_said_and_stopping_takes_seconds
 
     def accept(notices: Sequence[Notice]) -> None:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(60)
 
     frail.publish(topic, b"1")
     with Reading(frail, topic, accept=accept) as reading:
-        assert entered.wait(15)
+        assert entered.wait(60)
         frail.pause()
         try:
             leave.set()
             # Long before librdkafka gives up, which takes a minute and more.
             reading.wait_for_trouble("commit|no answer", 20)
-            assert reading.stop() < 10
+            assert reading.stop() < 10 * PATIENCE
         finally:
             frail.resume()
 

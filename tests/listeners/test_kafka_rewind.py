@@ -22,7 +22,7 @@ from gwbroker.listeners.kafka_rewind import rewind
 if TYPE_CHECKING:
     from ..kafka_server import Kafka
 
-START = datetime(2026, 11, 1, tzinfo=UTC)
+START = datetime(2024, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture

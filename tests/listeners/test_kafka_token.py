@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from gwbroker.conf import KafkaCluster
 from gwbroker.listeners import kafka_token, kafka_token_request
 from gwbroker.listeners.kafka_token import NoToken, TokenCallback, TokenSource, token_source
-from gwbroker.listeners.kafka_token_request import TokenError, request
+from gwbroker.listeners.kafka_token_request import Token, TokenError, request
 
 from ..servers import poll
 from ..token_server import Signer, TokenServer
@@ -29,7 +29,9 @@ SECRET = "client's secret"
 
 
 @pytest.fixture
-def server(signer: Signer) -> Iterator[TokenServer]:
+def server(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
+    # Ports come again, and with them the tokens of another test.
+    monkeypatch.setattr(kafka_token, "_sources", {})
     with TokenServer(signer) as running:
         yield running
 
@@ -59,10 +61,18 @@ def test_a_token_serves_all_clients_of_the_same_credentials(server: TokenServer)
 
 def test_it_is_renewed_at_four_fifths_of_its_life_though_nobody_asks(server: TokenServer) -> None:
     server.lifetime = 2.0
-    with source(server):
-        poll(lambda: len(server.requests) >= 3, 10, "it was renewed twice")
-    times = [moment for moment, _, _ in server.requests]
-    assert all(1.2 < b - a < 2.0 for a, b in itertools.pairwise(times)), times
+    got: list[Token] = []
+
+    def fetch() -> Token:
+        got.append(request(server.url, "client", SECRET))
+        return got[-1]
+
+    with TokenSource("kafka.test", fetch):
+        poll(lambda: len(got) >= 5, 30, "it was renewed four times")
+    # A busy machine may be late, but hardly each time.
+    gaps = [later.began - earlier.began for earlier, later in itertools.pairwise(got)]
+    assert min(gaps) > 1.59, gaps
+    assert min(gaps) < 2.0, gaps
 
 
 def test_nobody_renews_what_nobody_uses(server: TokenServer) -> None:
@@ -76,35 +86,37 @@ def test_nobody_renews_what_nobody_uses(server: TokenServer) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_a_failing_endpoint_is_told_at_once_and_asked_more_and_more_rarely(
-    server: TokenServer, status: int, monkeypatch: pytest.MonkeyPatch,
+    server: TokenServer, status: int, monkeypatch: pytest.MonkeyPatch, pauses: list[float],
 ) -> None:
     monkeypatch.setattr(kafka_token, "FIRST", 0.1)
     server.fail = status
     tokens = source(server)
-    began = time.monotonic()
     with tokens:
-        poll(tokens.trouble, 5, "it is told")
-        assert time.monotonic() - began < 2
+        # librdkafka itself would say so after 50 s.
+        poll(tokens.trouble, 10, "it is told")
         assert f"answered {status}" in (tokens.trouble() or "")
-        poll(lambda: len(server.requests) >= 4, 10, "it was asked again")
-        times = [moment for moment, _, _ in server.requests]
-        pauses = [b - a for a, b in itertools.pairwise(times)]
+        poll(lambda: len(server.requests) >= 4, 30, "it was asked again")
+        gaps = [b[0] - a[0] for a, b in itertools.pairwise(server.requests)]
+        assert all(gap >= 0.99 * pause for gap, pause in zip(gaps, pauses, strict=False))
         assert pauses[2] > pauses[0]
         callback = TokenCallback(tokens)
         callback.closed = True
         with pytest.raises(NoToken, match=str(status)):
             callback("")
         server.well()
-        assert tokens.wait(10, lambda: False) is not None
+        assert tokens.wait(30, lambda: False) is not None
         assert tokens.trouble() is None
 
 
-def test_the_pauses_outlive_the_clients(server: TokenServer) -> None:
+def test_the_pauses_outlive_the_clients(
+    server: TokenServer, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kafka_token, "FIRST", 60.0)
     server.fail = 500
     tokens = source(server)
     for _ in range(5):
         with tokens:
-            poll(tokens.trouble, 5, "it is told")
+            poll(tokens.trouble, 10, "it is told")
     assert len(server.requests) == 1
 
 
@@ -141,23 +153,26 @@ def test_a_slow_endpoint_is_told_and_holds_up_no_stop(
     server: TokenServer, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kafka_token, "SLOW", 0.3)
-    server.slow = 30.0
+    # Whoever waited for the answer, or for a token, would wait for a minute.
+    monkeypatch.setattr(kafka_token_request, "TIMEOUT", 60.0)
+    monkeypatch.setattr(TokenCallback, "PATIENCE", 60.0)
+    server.slow = 60.0
     with Reading("127.0.0.1:1", "a", **cluster(server).model_dump(exclude_unset=True)) as reading:
         reading.wait_for("has not answered for")
         assert reading.said[-1][0] == "trouble"
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_an_answer_that_trickles_in_is_given_up(
     server: TokenServer, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kafka_token_request, "TIMEOUT", 0.5)
-    server.slow = 5.0
+    server.slow = 30.0
     began = time.monotonic()
     with pytest.raises(TokenError, match="no answer within"):
         request(server.url, "client", SECRET)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("url", ["http://auth.example.org/token", "ftp://127.0.0.1/token",

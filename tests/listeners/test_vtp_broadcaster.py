@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from gwbroker.intake import accept
 from gwbroker.ledger import broadcasts
 from gwbroker.ledger.engine import read
 from gwbroker.listeners.vtp_broker import known
-from gwbroker.notice import Notice
+from gwbroker.notice import Notice, utcnow
 from gwbroker.streams import transport
 
 from ..servers import poll
@@ -72,15 +73,16 @@ def test_a_packet_goes_out_once_per_ivorn_whoever_brings_it_again():
 
 
 def test_who_does_not_answer_iamalive_is_dropped_at_the_next():
-    with Broadcasting(interval=0.3) as server, Subscriber(server.address) as silent:
+    with Broadcasting(interval=0.3) as server:
         began = time.monotonic()
-        assert silent.refused()
-        assert 0.5 < time.monotonic() - began < 3
+        with Subscriber(server.address) as silent:
+            assert silent.refused()
+        assert 0.5 < time.monotonic() - began < 15
 
 
 def test_who_answers_iamalive_stays():
-    with Broadcasting(interval=0.1) as server, Subscriber(server.address) as subscriber:
-        for _ in range(8):
+    with Broadcasting(interval=0.5) as server, Subscriber(server.address) as subscriber:
+        for _ in range(4):
             question = subscriber.answer()
             assert (question.role, question.origin) == ("iamalive", "ivo://test.example/broker")
             subscriber.send(question.answer("ivo://test.example/s").to_xml())
@@ -88,13 +90,13 @@ def test_who_answers_iamalive_stays():
 
 def test_who_stops_acknowledging_is_dropped_and_the_others_get_everything():
     with (
-        Broadcasting(interval=0.5, max_outstanding=3) as server,
+        Broadcasting(interval=2.0, max_outstanding=3) as server,
         Subscriber(server.address) as bad, Subscriber(server.address) as good,
     ):
         poll(lambda: position() is not None, 10, "it knows where to begin")
         keep(ONE, TWO, THREE)
         assert [good.event() for _ in range(3)] == [ONE, TWO, THREE]
-        while bad.event(acked=False, timeout=5) is not None:
+        while bad.event(acked=False) is not None:
             pass
         keep(packet("ivo://test.example/s#4"))
         assert good.event() == packet("ivo://test.example/s#4")
@@ -102,7 +104,7 @@ def test_who_stops_acknowledging_is_dropped_and_the_others_get_everything():
 
 def test_a_nak_is_an_answer():
     with (
-        Broadcasting(interval=0.3, max_outstanding=1) as server,
+        Broadcasting(interval=1.0, max_outstanding=1) as server,
         Subscriber(server.address) as subscriber,
     ):
         poll(lambda: position() is not None, 10, "it knows where to begin")
@@ -179,7 +181,8 @@ def test_a_hostile_filter_costs_only_its_own_subscriber(expression: str):
         keep(big, ONE)
         assert good.event() == big
         assert good.event() == ONE
-        assert time.monotonic() - began < 2
+        # A filter that hangs would hold them up for 20 s.
+        assert time.monotonic() - began < 10
         assert [picky.event(), picky.event()] == [big, ONE]
         if expression.startswith("//*"):
             assert bad.refused()
@@ -209,10 +212,10 @@ def test_what_is_too_old_is_not_sent():
     keep(THREE)
     with Broadcasting(resume=0.0):
         poll(lambda: position() == 1, 10, "it begins")
-    keep(ONE)
-    time.sleep(0.6)
+    accept([Notice(ONE, source="vtp_receiver", topic="voevent",
+                   received=utcnow() - timedelta(hours=2))])
     keep(TWO)
-    with Broadcasting(max_age=0.5) as server, Subscriber(server.address) as subscriber:
+    with Broadcasting(max_age=3600) as server, Subscriber(server.address) as subscriber:
         assert subscriber.event() == TWO
 
 

@@ -19,8 +19,8 @@ from gwbroker.health import examine
 from gwbroker.ledger import leases, streams
 from gwbroker.ledger.engine import read
 
+from ..ports import free_port
 from ..servers import Broker
-from .test_vtp_interop import free_port
 from .vtp_clients import Client, Subscriber, packet
 
 RECEIVER, BROADCASTER = (f"gwbroker.listeners.vtp_{name}" for name in ("receiver", "broadcaster"))

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,17 @@ print("ended", flush=True)
 """
 
 
-def child(port: int, in_accept: str = "pass") -> subprocess.Popen[str]:
-    """Start a client in a process of its own."""
-    return subprocess.Popen(
+@contextmanager
+def child(port: int, in_accept: str = "pass") -> Iterator[subprocess.Popen[str]]:
+    """Run a client in a process of its own."""
+    with subprocess.Popen(
         [sys.executable, "-c", CHILD.format(port=port, in_accept=in_accept)], cwd=ROOT,
         stdout=subprocess.PIPE, text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_packet_is_kept_as_it_came_and_then_acknowledged():
@@ -109,26 +116,25 @@ def test_a_packet_of_several_megabytes_is_kept():
 
 def test_nothing_is_acknowledged_when_the_process_is_killed_while_it_keeps():
     with VOEventServer(backlog="unacked") as server:
-        process = child(server.port, "time.sleep(60)")
-        assert server.wait_subscribed()
-        server.broadcast(event("ivo://a#1"))
-        assert process.stdout.readline().startswith("got")
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with child(server.port, "time.sleep(600)") as process:
+            assert server.wait_subscribed(timeout=30)
+            server.broadcast(event("ivo://a#1"))
+            assert process.stdout.readline().startswith("got")
+            process.send_signal(signal.SIGKILL)
         assert not server.wait_acked(timeout=0.3)
         with Listening((server.host, server.port)) as listening:
             assert server.wait_acked()
             assert len(listening.notices) == 1
 
 
-def test_a_terminated_process_ends_within_a_second():
-    with VOEventServer() as server:
-        process = child(server.port)
-        assert server.wait_subscribed()
+def test_a_terminated_process_ends_soon():
+    with VOEventServer() as server, child(server.port) as process:
+        assert server.wait_subscribed(timeout=30)
         start = time.monotonic()
         process.terminate()
-        out, _ = process.communicate(timeout=10)
-        assert time.monotonic() - start < 1
+        out, _ = process.communicate(timeout=60)
+        # Whatever it may wait for takes 10 s or longer.
+        assert time.monotonic() - start < 8
         assert out == "ended\n"
 
 
@@ -174,8 +180,9 @@ def test_packets_that_wait_survive_the_loss_of_the_connection():
         listening.outage = LedgerUnavailable("locked")
         server.broadcast(event("ivo://a#1"))
         assert listening.wait(lambda: listening.attempts >= 1)
+        states = len(listening.states)
         server.drop()
-        assert listening.wait(lambda: not listening.client.state.connected)
+        assert listening.wait_lost(states)
         listening.outage = None
         assert listening.wait_kept(1) == [event("ivo://a#1")]
         assert not server.wait_acked(timeout=0)
@@ -200,7 +207,7 @@ def test_what_the_ledger_never_took_is_counted_in_the_log_when_stopping(caplog):
         listening.outage = LedgerUnavailable("locked")
         server.broadcast(event("ivo://a#1"))
         assert listening.wait(lambda: listening.attempts >= 1)
-        assert listening.stop() < 1
+        assert listening.stop() < 8
         assert not server.wait_acked(timeout=0.1)
     assert "1 packets that the ledger did not take" in caplog.text
 
@@ -239,9 +246,10 @@ def test_an_error_is_forgotten_once_the_next_attempt_has_succeeded():
         listening.outage = None
         assert listening.wait_kept(1)
         assert listening.wait(lambda: listening.states[-1].last_error is None)
+        states = len(listening.states)
         server.drop()
-        assert listening.wait(lambda: not listening.states[-1].connected)
-        assert "closed" in listening.states[-1].last_error
+        assert listening.wait_lost(states)
+        assert listening.wait_error("closed")
         assert listening.wait(lambda: listening.states[-1].connected)
         assert listening.states[-1].last_error is None
 

@@ -88,7 +88,8 @@ def test_half_a_packet_and_then_silence_ends_in_a_new_connection():
 
     with Peer(script) as peers, Listening(peers.address, silence=0.3) as listening:
         assert listening.wait_kept(1) == [GOOD]
-        assert len(peers.times) == 2
+        # It may have lost patience once more by now.
+        assert len(peers.times) >= 2
         assert listening.wait_error("said nothing")
 
 
@@ -219,28 +220,40 @@ def test_a_broker_that_never_reads_is_left():
         assert listening.wait_error("took no byte", 30)
 
 
-def test_pauses_grow_when_a_broker_takes_connections_and_drops_them():
+def test_pauses_grow_when_a_broker_takes_connections_and_drops_them(pauses):
     with Peer(lambda peer: peer.send(ALIVE)) as peers:
         with Listening(peers.address, backoff=(0.05, 0.8)) as listening:
             assert listening.wait(lambda: len(peers.times) >= 7, 30)
-        gaps = [b - a for a, b in pairwise(peers.times)]
-    for gap, longest in zip(gaps, (0.1, 0.2, 0.4, 0.8, 0.8, 0.8), strict=False):
-        assert longest / 2 <= gap < longest + 0.3
+        gaps = [b - a for a, b in pairwise(peers.times)][:6]
+    for gap, pause, longest in zip(gaps, pauses, (0.1, 0.2, 0.4, 0.8, 0.8, 0.8), strict=False):
+        assert longest / 2 <= pause <= longest
+        assert gap >= pause
+    # A machine may delay each of them, but hardly all.
+    assert min(gap - pause for gap, pause in zip(gaps, pauses, strict=False)) < 0.3
 
 
-def test_pauses_start_again_after_a_connection_that_carried_traffic_for_a_while():
+def test_pauses_start_again_after_a_connection_that_carried_traffic_for_a_while(pauses):
     def script(peer):
-        start = time.monotonic()
-        while time.monotonic() < start + (0.5 if len(peers.times) == 4 else 0):
+        def exchange():
             peer.send(ALIVE)
             peer.hear()
+
+        if len(peers.times) == 4:
+            exchange()
+            end = time.monotonic() + 0.4
+            while time.monotonic() < end:
+                exchange()
+            # The client has seen to what the first of these tells it when it answers the second.
+            exchange()
+            exchange()
 
     with Peer(script) as peers:
         with Listening(peers.address, backoff=(0.1, 60), settle=0.3) as listening:
             assert listening.wait(lambda: len(peers.times) >= 5, 30)
         gaps = [b - a for a, b in pairwise(peers.times)]
-    assert gaps[2] >= 0.4
-    assert gaps[3] - 0.5 < 0.35
+    assert pauses[2] >= 0.4
+    assert gaps[2] >= pauses[2]
+    assert pauses[3] <= 0.2
 
 
 def test_pauses_lie_between_the_shortest_and_the_longest_and_differ():

@@ -52,8 +52,9 @@ def serves(server: Running, source: str = "127.0.0.9") -> bool:
             assert author.answer().role == "ack"
     else:
         with Subscriber(server.address, source=source):
-            return time.monotonic() - began < 2
-    return time.monotonic() - began < 2
+            pass
+    # Far less than the time that a connection has, 20 s or more.
+    return time.monotonic() - began < 10
 
 
 def peak() -> int:
@@ -99,7 +100,7 @@ def test_half_open_connections_keep_nobody_out_and_are_closed_in_time(server: Ru
             with contextlib.suppress(OSError):
                 client.sock.sendall(encode(GOOD)[:30])
         assert serves(server)
-        poll(lambda: len(server.server.connections) == 0, 5, "they are closed")
+        poll(lambda: len(server.server.connections) == 0, 20, "they are closed")
     finally:
         for client in slow:
             client.sock.close()
@@ -108,7 +109,7 @@ def test_half_open_connections_keep_nobody_out_and_are_closed_in_time(server: Ru
 def test_slow_authors_on_every_host_make_room_for_one_that_has_something_to_say():
     with Receiving(max_connections=20) as server:
         slow = [Client(server.address, f"127.0.0.{10 + n}") for n in range(20)]
-        poll(lambda: len(server.server.connections) == 20, 5, "they have every place")
+        poll(lambda: len(server.server.connections) == 20, 20, "they have every place")
         assert serves(server)
         assert len(server.server.connections) <= 20
         for client in slow:
@@ -132,7 +133,7 @@ def test_a_flood_of_connections_is_bounded(server: Running):
         with contextlib.suppress(OSError):
             Client(server.address).sock.close()
     assert serves(server)
-    poll(lambda: sockets() <= before, 5, "no socket is left open")
+    poll(lambda: sockets() <= before, 20, "no socket is left open")
 
 
 def test_unfinished_documents_of_many_connections_are_bounded_together(
@@ -144,7 +145,7 @@ def test_unfinished_documents_of_many_connections_are_bounded_together(
         for client in big:
             with contextlib.suppress(OSError):
                 client.sock.sendall(struct.pack("!I", 2**20) + b"x" * 900_000)
-        poll(lambda: len(server.server.connections) <= 5, 5, "the greedy are dropped")
+        poll(lambda: len(server.server.connections) <= 5, 20, "the greedy are dropped")
         assert serves(server)
         assert server.server._buffered <= 4 * 2**20
         for client in big:
@@ -169,7 +170,7 @@ def test_a_subscriber_that_never_reads_is_dropped_and_holds_up_nobody():
         Subscriber(server.address) as bad,
     ):
         bad.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        poll(lambda: len(server.server.subscribers) == 2, 5, "both are there")
+        poll(lambda: len(server.server.subscribers) == 2, 20, "both are there")
 
         def begun() -> bool:
             with read() as connection:
@@ -183,7 +184,7 @@ def test_a_subscriber_that_never_reads_is_dropped_and_holds_up_nobody():
             event = good.event()
             assert event is not None
             assert f"s#{number}\"".encode() in event
-        poll(lambda: len(server.server.subscribers) == 1, 10, "the other is dropped")
+        poll(lambda: len(server.server.subscribers) == 1, 30, "the other is dropped")
 
 
 @pytest.mark.usefixtures("sqlite")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -34,7 +33,7 @@ class Client:
     """A client that sends what it is told to, and hears what comes."""
 
     def __init__(self, address: tuple[str, int], source: str = "127.0.0.1") -> None:
-        self.sock = socket.create_connection(address, timeout=10, source_address=(source, 0))
+        self.sock = socket.create_connection(address, timeout=30, source_address=(source, 0))
         self.decoder = Decoder(1 << 30)
 
     def __enter__(self) -> Self:
@@ -47,7 +46,7 @@ class Client:
         """Send documents, each in a frame."""
         self.sock.sendall(b"".join(encode(each) for each in documents))
 
-    def hear(self, timeout: float = 10.0) -> bytes | None:
+    def hear(self, timeout: float = 30.0) -> bytes | None:
         """Return the next document; None when the server has hung up."""
         self.sock.settimeout(timeout)
         while (payload := self.decoder.next()) is None:
@@ -90,7 +89,7 @@ class Subscriber(Client):
         assert question.role == "authenticate"
         self.send(question.answer("ivo://test.example/subscriber", filters).to_xml())
 
-    def event(self, acked: bool = True, timeout: float = 10.0) -> bytes | None:
+    def event(self, acked: bool = True, timeout: float = 30.0) -> bytes | None:
         """Return the next packet, acknowledged; None when the server has hung up."""
         while (payload := self.hear(timeout)) is not None:
             message = parse(payload)
@@ -142,7 +141,7 @@ class Running:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._open.wait(10)
+        assert self._open.wait(30)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -152,18 +151,19 @@ class Running:
     def stop(self) -> None:
         """Stop it."""
         self.stopping.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 
 class Receiving(Running):
-    """A receiver whose ledger is a list, which can be away."""
+    """A receiver whose ledger is a list, which can be away, or take its time."""
 
     def __init__(self, **options: object) -> None:
         self.notices: list[Notice] = []
         self.batches: list[int] = []
         self.away = False
-        self.slow = 0.0
+        self.at_work = threading.Event()
+        self.at_work.set()
         super().__init__(lambda stop: Receiver(
             ("127.0.0.1", 0), self._accept, self._known, stop, "ivo://test.example/broker",
             **{"whitelist": LOOPBACK, **options}))  # type: ignore[arg-type]
@@ -171,7 +171,7 @@ class Receiving(Running):
     def _accept(self, notices: list[Notice]) -> None:
         if self.away:
             raise LedgerUnavailable("the ledger is away")
-        time.sleep(self.slow)
+        assert self.at_work.wait(30)
         self.notices += notices
         self.batches.append(len(notices))
 

@@ -132,15 +132,19 @@ class Listening:
             self.states.append(state)
             self.changed.notify_all()
 
-    def wait(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
+    def wait(self, condition: Callable[[], bool], timeout: float = 30.0) -> bool:
         """Wait for something to become true after the client kept a packet or changed state."""
         with self.changed:
             return self.changed.wait_for(condition, timeout)
 
-    def wait_error(self, text: str, timeout: float = 10.0) -> bool:
+    def wait_error(self, text: str, timeout: float = 30.0) -> bool:
         """Wait until an error was reported, which the next success makes forgotten."""
         return self.wait(
             lambda: any(text in (state.last_error or "") for state in self.states), timeout)
+
+    def wait_lost(self, since: int) -> bool:
+        """Wait until the connection was lost after so many states; there may be a new one."""
+        return self.wait(lambda: any(not state.connected for state in self.states[since:]))
 
     def wait_kept(self, n: int) -> list[bytes]:
         """Wait until so many packets are kept; return them."""
@@ -155,7 +159,7 @@ class Listening:
         """Stop the client; return how long that took, in seconds."""
         start = time.monotonic()
         self.stopping.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         return time.monotonic() - start
 

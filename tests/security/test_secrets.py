@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -16,16 +15,10 @@ from typing import Any
 import pytest
 
 from tests import servers
+from tests.ports import free_port
 
 MARKS = {name: f"MaRk{name}9f3a" for name in (
     "redis", "database", "sasl", "client", "option", "registry", "file")}
-
-
-def free_port() -> int:
-    """Return a port that nobody uses."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def leaks(where: str, text: str) -> list[str]:
