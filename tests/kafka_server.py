@@ -27,7 +27,7 @@ from gwbroker.process import die_with_parent
 from .kafka_client import KafkaClient
 from .kafka_jars import jars, java
 from .kafka_properties import properties
-from .ports import free_port
+from .ports import free_port, listened
 from .servers import PATIENCE, _Server
 
 JVM = ["-Xms128m", "-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
@@ -136,12 +136,14 @@ class Kafka(_Server, KafkaClient):
 
     def _answers(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
+        doors = set(self._ports if self._jwks is not None else self._ports[:2])
         while self.pid and time.monotonic() < deadline:
             # Before librdkafka asks, which would log and wait longer than it must.
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self._ports[0]), 1).close()
                 with contextlib.suppress(KafkaException):
-                    if self._admin().list_topics(timeout=5).brokers:
+                    # It answers at one door before it finds that another is taken.
+                    if self._admin().list_topics(timeout=5).brokers and doors <= listened(self.pid):
                         return True
             time.sleep(0.05)
         return False

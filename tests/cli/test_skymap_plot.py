@@ -90,8 +90,8 @@ def test_what_does_not_go_together_is_refused_before_anything_is_read(folder, wo
 
 
 @pytest.mark.parametrize(("words", "problem"), [
-    (["--kind", "volume"], "map: column DISTMU: has no distances"),
-    (["--time", "now"], "time: 'now' is no time"),
+    (["--kind", "volume"], "map.fits: column DISTMU: has no distances"),
+    (["--time", "now"], "time: 'now' is not a time"),
     (["--earth", "0", "0", "nan"], "Earth: column radius: nan deg"),
     (["--footprint", "map.fits"], "map.fits: has columns UNIQ, PROBDENSITY"),
     (["--galaxies", "moc.json"], "moc.json"),

@@ -226,7 +226,7 @@ def test_copies_and_revisions_are_found_by_indexes_that_leave_out_all_others(sql
         driver = connection.connection.driver_connection
         assert driver is not None
         for statement in (rows._BY_DIGEST, rows._BY_IDENTIFIER):
-            (text,) = statement._sizes[1]._texts.values()
+            text = statement._sizes[1]._texts["sqlite"]
             plan = [row[3] for row in driver.execute(
                 f"EXPLAIN QUERY PLAN {text.text}", [None] * len(text.order or ()))]
             searches = sorted(line for line in plan if "notices" in line)

@@ -42,7 +42,8 @@ def test_the_heading_and_the_words_have_the_overlap_integral(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    (0.0, "0 (they disagree)"), (1e-30, "0 (they disagree)"), (0.5, "0.5 (they disagree)"),
+    (0.0, "0 (they disagree)"), (1e-30, "0 (they disagree)"), (0.05, "0.05 (they disagree)"),
+    (0.5, "0.5 (they disagree weakly)"), (1.99, "1.99 (they agree weakly)"),
     (1.0, "1 (no evidence)"), (14.66, "14.7 (they agree)"), (12345.6, "12,346 (they agree)"),
 ])
 def test_an_overlap_is_told_with_its_meaning(value, text):
