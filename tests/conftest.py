@@ -39,6 +39,25 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("tests")
 
 
+LONGEST = (
+    "docs/test_commands.py", "chaos/test_chaos.py", "cli/test_replay.py", "test_eternal.py",
+    "listeners/test_kafka_auth.py", "cli/test_cli.py", "cli/test_demo.py", "test_kafka_server.py",
+    "test_journey.py", "listeners/test_kafka_real.py", "skymap/test_samples.py",
+    "listeners/test_kafka_topics.py", "tasks/test_annotations.py", "skymap/test_calibration_2d.py",
+    "test_wheel.py", "test_jobs.py", "listeners/test_vtp_hostile.py", "ledger/test_archive.py",
+    "tasks/test_two_workers.py", "test_progress.py", "skymap/test_plot.py",
+    "security/test_secrets.py", "skymap/test_bayestar.py",
+)
+"""Files whose tests take longest, and begin first, so that no process waits for another's end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of these files first."""
+    here = Path(__file__).parent
+    order = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 def absent(reason: str) -> None:
     """Skip a test for want of a server; where everything must be there, fail."""
     if servers.CI:
