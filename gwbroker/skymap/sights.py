@@ -12,6 +12,7 @@ import numpy as np
 
 from .bodies import sun_and_moon
 from .galactic import BAND, galactic_axes
+from .letters import clean
 from .moc import Moc
 from .multiorder import Floats, SkyMap
 from .overlays import Footprint, Overlays, Place
@@ -21,6 +22,9 @@ from .sheet import Lines, Sheet
 
 MANY = {True: 5, False: 1000}
 """How many galaxies are shown at most: on the whole sky, and on a part of it."""
+
+STEM = 20
+"""How many letters a name has at most before its number."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Sights:
     def spot(self, place: Place, name: str = "") -> Spot | None:
         """Return where a place is on the sheet; None if it is not."""
         x, y = (float(v) for v in self.sheet.forward(place.ra, place.dec))
-        return Spot(place.name or name, x, y, place) if self.holds(x, y) else None
+        return Spot(_name(place.name) or name, x, y, place) if self.holds(x, y) else None
 
     @cached_property
     def plane(self) -> list[Floats]:
@@ -121,7 +125,7 @@ class Sights:
     def footprints(self) -> list[Outlined | None]:
         """The footprints, with None for those of which nothing is seen."""
         given = self.overlays.footprints
-        names = distinct([each.name or "footprint" for each in given])
+        names = distinct([_name(each.name) or "footprint" for each in given])
         return [self._footprint(each, name) for each, name in zip(given, names, strict=True)]
 
     def _footprint(self, footprint: Footprint, name: str) -> Outlined | None:
@@ -151,7 +155,7 @@ class Sights:
         """How the other event is called."""
         other = self.overlays.other
         name = other.name if isinstance(other, Place) else self.overlays.other_name
-        return name or "other event"
+        return _name(name) or "other event"
 
     @cached_property
     def other_regions(self) -> Lines:
@@ -191,18 +195,27 @@ class Sights:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return names of which those that are there more than once are numbered."""
+    """Return names of which those that are there more than once are numbered.
+
+    Long ones are cut before their number, so that a legend, which cuts them too, still has it.
+    """
     often = Counter(names)
     used = {name for name, count in often.items() if count == 1}
     found = []
     for name in names:
         number = 1
         shown = name
+        stem = name if len(name) <= STEM else name[: STEM - 1].rstrip() + "…"
         while often[name] > 1 and (shown == name or shown in used):
-            shown, number = f"{name} {number}", number + 1
+            shown, number = f"{stem} {number}", number + 1
         used.add(shown)
         found.append(shown)
     return found
+
+
+def _name(text: str) -> str:
+    """Return a name on one line; nothing if there is nothing in it to be read."""
+    return clean(text[:2000])
 
 
 def _seen(values: Floats) -> Floats | None:

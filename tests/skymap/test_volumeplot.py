@@ -6,12 +6,17 @@ from itertools import cycle
 import numpy as np
 import pytest
 from astropy.table import Table
+from matplotlib.colors import to_hex
 from matplotlib.image import imread
 from PIL import Image
 
 from gwbroker.errors import SkyMapError
-from gwbroker.skymap import SkyMap, cloud, distances, make, volumeplot
+from gwbroker.skymap import SkyMap, canvas, cloud, distances, make, volumeplot
+from gwbroker.skymap.alt import alt_text
 from gwbroker.skymap.multiorder import uniq_of
+from gwbroker.skymap.projection import to_vectors
+from gwbroker.skymap.summary import Summary, summarize
+from gwbroker.skymap.theme import LIGHT
 
 
 def at(skymap: SkyMap, mean: float, std: float) -> SkyMap:
@@ -104,3 +109,82 @@ def test_very_many_cells_are_joined_without_moving_anything():
     assert mean == pytest.approx(np.full(len(mean), 100), rel=1e-6)
     assert std == pytest.approx(np.full(len(std), 20), rel=1e-4)
     assert points.prob @ points.vectors == pytest.approx(skymap.prob @ skymap.vectors, abs=1e-3)
+
+
+def outlier() -> SkyMap:
+    """Return a map in which a cell that hardly counts has a distance that is far too certain."""
+    skymap = at(make.cone(200, 40, 5, 0.9), 40, 9)
+    mu, sigma = skymap.distmu.copy(), skymap.distsigma.copy()
+    cell = int(skymap.find(203, 37))
+    mu[cell], sigma[cell] = 400, 1e-9
+    return replace(skymap, distmu=mu, distsigma=sigma, distnorm=distances.norms(mu, sigma))
+
+
+def unequal() -> SkyMap:
+    """Return a map with distances that are nowhere the same."""
+    skymap = make.cone(20, -30, 8, 0.9)
+    far = 100 + 40 * skymap.vectors[:, 2]
+    mu, sigma, norm = distances.parameters(far, 0.4 * far)
+    return replace(skymap, distmu=mu, distsigma=sigma, distnorm=norm)
+
+
+def crosses(skymap: SkyMap, path, monkeypatch, summary: Summary | None = None) -> list:
+    """Return of the three panels each axes, and the positions of the crosses in it."""
+    kept = []
+    monkeypatch.setattr(canvas, "save", lambda figure, *rest: kept.append(figure))
+    volumeplot.volume(skymap, path, "event", summary=summary)
+    panels = kept[0].axes[:3]
+    return [(axes, [line.get_xydata()[0] for line in axes.lines
+                    if to_hex(line.get_color()) == LIGHT.mark]) for axes in panels]
+
+
+@pytest.mark.parametrize("made", [unequal, outlier])
+def test_the_cross_is_at_the_most_probable_position_at_its_likeliest_distance(
+    tmp_path, monkeypatch, made,
+):
+    skymap = made()
+    best = summarize(skymap)
+    cell = skymap.find(best.ra, best.dec)
+    mu, sigma = float(skymap.distmu[cell]), float(skymap.distsigma[cell])
+    # Where the derivative of r^2 exp(-(r - mu)^2 / 2 sigma^2) is zero.
+    far = (mu + np.sqrt(mu**2 + 8 * sigma**2)) / 2
+    place = cloud.cloud(skymap).axes @ to_vectors(best.ra, best.dec) * far
+    found = crosses(skymap, tmp_path / "map.png", monkeypatch)
+    for (axes, marked), (across, up) in zip(found, [(0, 1), (2, 1), (0, 2)], strict=True):
+        assert len(marked) == 1
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        assert marked[0] == pytest.approx(place[[across, up]], abs=2e-3 * (right - left))
+        assert left < marked[0][0] < right
+        assert low < marked[0][1] < high
+
+
+def test_a_position_that_tells_no_distance_has_no_cross(tmp_path, monkeypatch):
+    skymap = at(make.cone(200, 40, 5, 0.9), 40, 9)
+    best = summarize(skymap)
+    mu = skymap.distmu.copy()
+    mu[int(skymap.find(best.ra, best.dec))] = np.inf
+    found = crosses(replace(skymap, distmu=mu), tmp_path / "map.png", monkeypatch)
+    assert [len(marked) for _, marked in found] == [0, 0, 0]
+    # The position is that of the summary, wherever the map is densest.
+    elsewhere = replace(best, ra=best.ra + 3)
+    found = crosses(replace(skymap, distmu=mu), tmp_path / "map.png", monkeypatch, elsewhere)
+    assert [len(marked) for _, marked in found] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("made", [MAPS["arcsecond"], outlier], ids=["arcsecond", "outlier"])
+def test_a_picture_carries_what_is_described(tmp_path, made):
+    skymap = made()
+    volumeplot.volume(skymap, tmp_path / "map.png", "S1 名", dpi=40)
+    text = volumeplot.describe(skymap, "S1 名")
+    with Image.open(tmp_path / "map.png") as picture:
+        assert picture.text["Description"] == text
+    assert text.startswith(alt_text(skymap, "S1 名"))
+    assert "The picture shows it in space from three sides. The longest axis points to " in text
+    assert "The smallest volume that holds 90 percent of the probability is " in text
+    assert text.endswith("parsecs.")
+    assert "nan" not in text
+
+
+def test_a_map_without_distances_is_told_as_what_it_is():
+    skymap = make.cone(200, 40, 5, 0.9)
+    assert volumeplot.describe(skymap, "S1") == alt_text(skymap, "S1")
