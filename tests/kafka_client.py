@@ -40,6 +40,9 @@ PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
            KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
            # All brokers are fenced: the controller has not heard of them since a start or freeze.
            KafkaError.INVALID_REPLICATION_FACTOR)
+SECONDS = 20.0
+"""How long the server may say so, times `PATIENCE`."""
+
 KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 
 
@@ -60,6 +63,9 @@ class KafkaClient:
                 "error_cb": lambda error: None, "reconnect.backoff.max.ms": 200,
                 "socket.timeout.ms": 10_000}
 
+    def _topics(self) -> dict[str, Any]:
+        return _patiently(lambda: self._admin().list_topics(timeout=10).topics)
+
     def create_topic(
         self, name: str, partitions: int = 1, config: dict[str, str] | None = None,
     ) -> str:
@@ -72,7 +78,7 @@ class KafkaClient:
     def delete_topic(self, name: str) -> None:
         """Remove a topic, which is gone on return."""
         _done(lambda: self._admin().delete_topics([name], operation_timeout=10))
-        poll(lambda: name not in self._admin().list_topics(timeout=10).topics, 10,
+        poll(lambda: name not in self._topics(), 10,
              f"{name} is gone")
 
     def add_partitions(self, name: str, total: int) -> None:
@@ -83,7 +89,7 @@ class KafkaClient:
 
     def _settled(self, name: str, partitions: int) -> None:
         def there() -> bool:
-            found = self._admin().list_topics(timeout=10).topics.get(name)
+            found = self._topics().get(name)
             return found is not None and found.error is None and len(found.partitions) == \
                 partitions and all(p.leader >= 0 for p in found.partitions.values())
         poll(there, 10, f"{name} has {partitions} partitions")
@@ -133,7 +139,7 @@ class KafkaClient:
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Return the offset after the last message of each partition."""
-        partitions = self._admin().list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = self._topics()[topic].partitions
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}
         found = _done(lambda: self._admin().list_offsets(asked))
         return {place.partition: result.offset for place, result in found.items()}
@@ -171,15 +177,20 @@ class KafkaClient:
                           WORDS[word], how)
 
 
-def _done(ask: Callable[[], dict[Any, Any]], seconds: float = 20) -> dict[Any, Any]:
+def _done(ask: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """Return what the server answers to each part of a question."""
+    return _patiently(lambda: {name: future.result(PATIENCE * SECONDS)
+                               for name, future in ask().items()})
+
+
+def _patiently(ask: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
     """Return what the server answers; ask again while it says that its trouble will pass."""
-    seconds *= PATIENCE
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * SECONDS
     while True:
         try:
-            return {name: future.result(seconds) for name, future in ask().items()}
+            return ask()
         except KafkaException as e:
-            # After a freeze, for example, no partition has a leader for a moment.
+            # After a freeze or a restart, for example, there is no connection for a moment.
             if time.monotonic() > deadline or e.args[0].code() not in PASSING:
                 raise
         time.sleep(0.1)
