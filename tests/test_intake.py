@@ -185,7 +185,8 @@ def test_without_redis_notices_are_kept_and_their_jobs_wait_for_the_sweep(
     began = time.monotonic()
     accept([message(b"1", "one", 1)])
     accept([message(b"2", "one", 2)])
-    assert time.monotonic() - began < 2
+    # Far less than one would wait for a server that does not answer.
+    assert time.monotonic() - began < 15
     assert {job["state"] for job in all_jobs()} == {"pending"}
 
 

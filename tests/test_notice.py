@@ -44,10 +44,10 @@ def test_json_and_xml_are_read_once():
 
 @pytest.mark.parametrize("payload", [BILLION_LAUGHS, QUADRATIC], ids=["exponential", "quadratic"])
 def test_an_entity_bomb_is_refused_at_once(payload: bytes):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(NoticeError):
         Notice(payload).xml()
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("declaration", [

@@ -296,7 +296,7 @@ def test_what_arrives_meanwhile_is_hardly_held_up(monkeypatch: pytest.MonkeyPatc
         stop.set()
         thread.join()
     # Far less than a listener waits for its turn; usually it is some milliseconds.
-    assert worst[0] < 3.0
+    assert worst[0] < 15.0
 
 def test_a_job_whose_notice_is_in_a_lost_archive_dies_and_says_which(home: Path):
     keep(old(1))

@@ -66,20 +66,19 @@ def test_live_messages_pass_a_backlog(kafka: MockKafka) -> None:
     publish_old(kafka)
     kafka.publish("live", b"first")
     kept: list[Notice] = []
-    waits: list[float] = []
+    passed: list[int] = []
     with Reading(kafka.bootstrap_servers, "old", "live", accept=slow(kept.extend, 0.001)):
         poll(lambda: sum(n.topic == "old" for n in kept) > 100, 20, "the backlog is being read")
         for number in range(20):
             seen = len(kept)
-            began = time.monotonic()
             kafka.publish("live", b"%d" % number)
             poll(lambda: any(n.topic == "live" for n in kept[seen:]), 10, "it is kept")  # noqa: B023
-            waits.append(time.monotonic() - began)
+            passed.append(next(at for at, n in enumerate(kept[seen:]) if n.topic == "live"))
         assert len(kept) < OLD, "the backlog was over before the live messages were measured"
         poll(lambda: len(kept) >= OLD + 21, 60, "all is kept")
-    # The mock cluster answers a fetch with nothing in it only after 50 ms.
-    assert sorted(waits)[10] < 0.2, waits
-    assert max(waits) < 1.0, waits
+    # Few messages of the backlog go before them, as many as are read at once.
+    assert sorted(passed)[10] < 100, passed
+    assert max(passed) < 500, passed
 
 
 def test_a_reader_that_stops_within_a_backlog_goes_on_where_it_was(kafka: MockKafka) -> None:

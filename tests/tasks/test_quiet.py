@@ -54,7 +54,7 @@ def test_what_is_made_makes_way_for_an_alert_and_goes_on_after_it(
 def test_what_is_not_urgent_waits_until_a_burst_of_alerts_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(quiet, "QUIET", 1.0)
+    monkeypatch.setattr(quiet, "QUIET", 60.0)
     done = three_steps(monkeypatch)
     record(merger())
     run_everything("localize", "plot", "coincide")
@@ -63,7 +63,9 @@ def test_what_is_not_urgent_waits_until_a_burst_of_alerts_is_over(
     # The same job waits: alerts that keep coming fill no ledger.
     assert parts() == [[step, 0, "pending"] for step in "abc"]
     with engine.read() as connection:
-        assert job_rows.busy(connection, "openmp", 1.0, quiet.ENRICHMENT)
+        assert job_rows.busy(connection, "openmp", 60.0, quiet.ENRICHMENT)
+    # A minute later.
+    monkeypatch.setattr(quiet, "QUIET", -1.0)
     run_everything("annotate")
     assert len(done) == 3
 

@@ -67,7 +67,12 @@ def test_two_workers_at_both_events_of_a_coincidence_agree_also_if_one_is_killed
         record(burst(name, identifiers=(name,)), f"{{{number}}}".encode())
     workers = [subprocess.Popen([sys.executable, "-c", WORKER, how, str(tmp_path)])
                for how in ("killed", "spared")]
-    assert [worker.wait(60) for worker in workers] == [-signal.SIGKILL, 0]
+    try:
+        assert [worker.wait(240) for worker in workers] == [-signal.SIGKILL, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
     (lost,) = [job["id"] for job in unfinished() if job["state"] == "running"]
     with engine.write() as connection:
         # Its worker has given no sign of life for long.
