@@ -12,15 +12,21 @@ from gwbroker.handlers.pinned import FIELDS
 from gwbroker.handlers.unified import read
 from gwbroker.intake import accept
 from gwbroker.notice import Notice
+from gwbroker.report import Report
 
 TOPIC = "gcn.notices.einstein_probe.wxt.alert"
 
 
-def flags(**value: Any) -> tuple[str, ...]:
-    """Return what is flagged in a notice with these fields."""
+def report(**value: Any) -> Report:
+    """Return what a notice with these fields says."""
     notice = Notice(json.dumps({
         "id": ["1"], "ra": 1.0, "dec": 2.0, "ra_dec_error": 0.1, **value}).encode(), topic=TOPIC)
-    return read(notice, kind="xray", label="EP", containment="ep-wxt").flags
+    return read(notice, kind="xray", label="EP", containment="ep-wxt")
+
+
+def flags(**value: Any) -> tuple[str, ...]:
+    """Return what is flagged in a notice with these fields."""
+    return report(**value).flags
 
 
 @pytest.mark.parametrize(("value", "words"), [
@@ -52,7 +58,11 @@ def test_no_wrong_value_hides_the_event(name: str):
     for value in (5, "x", True, [], {}, None, [[[]]], -1e308):
         if name in ("id", "ra", "dec", "event_name"):
             continue
-        flags(**{name: value})
+        found = report(**{name: value})
+        assert (found.identifiers, found.kind) == (report().identifiers, "xray")
+        # These say how large the region is.
+        if name not in ("ra_dec_error", "containment_probability"):
+            assert found.localization == report().localization
 
 
 def test_the_schema_that_a_notice_names_is_never_fetched(sqlite: str):
